@@ -1,0 +1,95 @@
+/** The table of commands: names, options, examples. What they do is loaded when they are called. */
+import type { CommandSpec, OptionSpec } from './args.ts'
+
+const INPUT: OptionSpec = { long: 'input', value: 'file|-|json', help: 'a JSON object: a file, the standard input (-), or written here' }
+const TIMEOUT: OptionSpec = { long: 'timeout', value: 'duration', help: 'stop looking after that long (exit 124); the run is kept' }
+const NO_WAIT: OptionSpec = { long: 'no-wait', help: 'end (exit 5) as soon as the run only waits' }
+const RUN_ID = { name: 'run' }
+
+const validate = {
+  summary: 'check definitions and the workers they name', args: [{ name: 'files', optional: true, variadic: true }],
+  run: async () => (await import('./commands/validate.ts')).run,
+}
+
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'run', group: 'Run', summary: 'run a workflow to its end and print its result', args: [{ name: 'workflow' }],
+    options: [
+      INPUT, { long: 'arg', short: 'i', value: 'key=value', repeat: true, help: 'one input, read by its declared type; key:=json for JSON' },
+      { long: 'id', value: 'key', help: 'start once: the same key and input give the same run' }, TIMEOUT, NO_WAIT,
+      { long: 'detach', help: 'leave a background process that owns the run; print the id' },
+    ],
+    examples: [
+      ['mag run order-pipeline -i order=A-1042', 'one input'], ['mag run order-pipeline --input order.json > result.json', 'input from a file, result into one'],
+      ['mag run ./nightly.yaml --id 2026-01-03', 'a file anywhere; never twice for one day'],
+    ],
+    run: async () => (await import('./commands/run.ts')).run,
+  },
+  {
+    name: 'resume', group: 'Run', summary: 'continue a run whose process died, or follow a live one to its end', args: [RUN_ID], options: [TIMEOUT, NO_WAIT],
+    examples: [['mag resume @last', 'the newest run'], ['mag resume TX-20260103', 'a unique prefix is enough']],
+    run: async () => (await import('./commands/resume.ts')).run,
+  },
+  {
+    name: 'cancel', group: 'Run', summary: 'end a run and undo what it did', args: [RUN_ID],
+    options: [{ long: 'reason', value: 'text', help: 'kept in the history' }, TIMEOUT, { long: 'no-wait', help: 'only ask; do not wait for the end' }],
+    examples: [['mag cancel @last --reason "wrong address"', '']],
+    run: async () => (await import('./commands/cancel.ts')).run,
+  },
+  {
+    name: 'status', group: 'Look', summary: 'where a run stands, and what to type next', args: [{ name: 'run', optional: true }],
+    options: [{ long: 'watch', short: 'w', help: 'follow it until it ends' }, { long: 'exit-status', help: "exit with the run's own code" }],
+    examples: [['mag status', 'the newest run'], ['mag status @last-failed', 'the last that failed'], ['mag status TX-20260103 --watch', 'live']],
+    run: async () => (await import('./commands/status.ts')).run,
+  },
+  {
+    name: 'list', group: 'Look', summary: 'runs, newest first',
+    options: [
+      { long: 'state', value: 'states', help: 'only these, such as failed,compensated' }, { long: 'workflow', value: 'name', help: 'only of this workflow' },
+      { long: 'since', value: 'duration', help: 'only newer ones, such as 24h' }, { long: 'limit', value: 'n', help: 'how many; default 20' },
+      { long: 'cursor', value: 'cursor', help: 'the next page, from nextCursor of the JSON form' },
+    ],
+    examples: [['mag list --state failed --since 24h', 'what failed today'], ['mag list -o ids | xargs -n1 mag status', '']],
+    run: async () => (await import('./commands/list.ts')).run,
+  },
+  {
+    name: 'history', group: 'Look', summary: 'the events of a run', args: [RUN_ID], examples: [['mag history @last', ''], ['mag history @last -o jsonl', 'one JSON object a line']],
+    run: async () => (await import('./commands/history.ts')).run,
+  },
+  {
+    name: 'logs', group: 'Look', summary: 'what workers logged', args: [RUN_ID],
+    options: [{ long: 'step', value: 'step', help: 'only this step: id or path' }, { long: 'follow', short: 'f', help: 'until the run ends' }],
+    examples: [['mag logs @last --step charge', ''], ['mag logs @last -f', '']],
+    run: async () => (await import('./commands/logs.ts')).run,
+  },
+  {
+    name: 'validate', group: 'Project', ...validate,
+    examples: [['mag validate', 'everything in workflows/'], ['mag validate workflows/order-pipeline.yaml --json', 'problems as JSON']],
+  },
+  {
+    name: 'workflows', group: 'Project', summary: 'the definitions of this project',
+    commands: [
+      { name: 'list', summary: 'names, files, steps', examples: [['mag workflows list', '']], run: async () => (await import('./commands/workflows.ts')).list },
+      { name: 'show', summary: 'one definition: inputs, steps, workers', args: [{ name: 'workflow' }], examples: [['mag workflows show order-pipeline', '']], run: async () => (await import('./commands/workflows.ts')).show },
+      { name: 'validate', ...validate, examples: [['mag workflows validate', '']] },
+    ],
+  },
+  {
+    name: 'workers', group: 'Project', summary: 'the workers of this project',
+    commands: [
+      { name: 'list', summary: 'names, files, types, live processes', examples: [['mag workers list', '']], run: async () => (await import('./commands/workers.ts')).list },
+      {
+        name: 'run', summary: 'one worker alone, for trying it', args: [{ name: 'worker' }], options: [INPUT, TIMEOUT],
+        examples: [[`mag workers run charge_card --input '{"amount": 5}'`, '']], run: async () => (await import('./commands/workers.ts')).run,
+      },
+    ],
+  },
+  {
+    name: 'doctor', group: 'Project', summary: 'check the set-up, and say where each setting came from', examples: [['mag doctor', '']],
+    run: async () => (await import('./commands/doctor.ts')).run,
+  },
+  {
+    name: 'explain', group: 'Project', summary: 'an error code in words', args: [{ name: 'code' }], examples: [['mag explain MAG1025', '']],
+    run: async () => (await import('./commands/explain.ts')).run,
+  },
+]

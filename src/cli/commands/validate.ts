@@ -1,0 +1,52 @@
+/** `mag validate`: definitions and the workers they name, all problems at once. */
+import type { Problem } from '../../model/problem.ts'
+import { MagError } from '../../model/error.ts'
+import { readWorkflow, workflowFiles, type WorkflowFile } from '../../runtime/project.ts'
+import { validatedLine } from '../../view/pages.ts'
+import type { Run } from '../args.ts'
+import { yamlText } from '../drive.ts'
+import { EXIT } from '../errors.ts'
+import { loadAll } from '../load-workers.ts'
+import { printProblems, sortProblems, sourcesOf } from '../problems.ts'
+import { formatOf, openServices, pageScreen, paintFor, type Services } from '../services.ts'
+import { isTty } from '../terminal.ts'
+import { safeJson } from '../text.ts'
+
+export const run: Run = async ({ args, options }) => {
+  const services = await openServices(options)
+  const began = services.clock.monotonic()
+  const files = args.length > 0 ? args : workflowFiles(services.project)
+  if (files.length === 0) throw new MagError('MAG2001', 'there are no workflows here', { exitCode: EXIT.notFound, hint: 'a project has a folder workflows/; name another with --dir' })
+  const read: WorkflowFile[] = []
+  for (const file of files) read.push(await readWorkflow(services.project, file))
+  const { problems: workerProblems, names } = await checkedWorkers(services, read)
+  const problems = sortProblems([...read.flatMap((workflow) => workflow.problems), ...workerProblems])
+  const errors = problems.filter(({ severity }) => severity === 'error').length
+  const format = formatOf(options)
+  if (format !== 'text') {
+    const document = { schema: 'mag.validate/v1', ok: errors === 0, problems }
+    services.out(format === 'yaml' ? await yamlText(document) : `${safeJson(document, format === 'json' && isTty(1))}\n`)
+    return errors === 0 ? EXIT.ok : EXIT.usage
+  }
+  const texts = new Map([...sourcesOf(services, problems), ...read.map(({ file, text }) => [file, text] as const)])
+  await printProblems(services, problems, texts, errors === 0 ? 2 : 1)
+  if (!services.quiet) {
+    const paint = await paintFor(services, 1)
+    // Worker files are only counted where something is wrong with them.
+    const faulty = new Set(problems.map(({ file }) => file))
+    const workflows = errors === 0 ? read.length : new Set([...faulty, ...read.map(({ file }) => file)]).size
+    services.out(`${paint(validatedLine({
+      workflows, workers: names, errors, warnings: problems.length - errors, files: faulty.size,
+      elapsedMs: services.clock.monotonic() - began,
+    }, await pageScreen(services)))}\n`)
+  }
+  return errors === 0 ? EXIT.ok : EXIT.usage
+}
+
+/** Workers that cannot be loaded, and names that no worker has. */
+async function checkedWorkers(services: Services, read: readonly WorkflowFile[]): Promise<{ problems: Problem[]; names: number }> {
+  const { workers, problems } = await loadAll(services)
+  const { checkWorkers } = await import('../../definition/check-workers.ts')
+  const known = workers.map(({ name }) => name)
+  return { problems: [...problems, ...read.flatMap((workflow) => checkWorkers(workflow, known))], names: workers.length }
+}

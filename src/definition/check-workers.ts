@@ -1,0 +1,20 @@
+/** The workers that a definition names, against those that there are. */
+import type { Problem } from '../model/problem.ts'
+import type { WorkerUse } from './check-context.ts'
+import { nearName } from './near.ts'
+
+/** Of different names: each is compared with all that there are. */
+const MAX_SUGGESTIONS = 100
+
+export function checkWorkers({ file, workers }: { file: string; workers: readonly WorkerUse[] }, known: readonly string[]): Problem[] {
+  const names = new Set(known)
+  const meant = new Map<string, string | undefined>()
+  return workers.filter(({ worker }) => !names.has(worker)).map(({ worker, step, line, column, endColumn }) => {
+    if (!meant.has(worker)) meant.set(worker, meant.size < MAX_SUGGESTIONS ? nearName(worker, known) : undefined)
+    const near = meant.get(worker)
+    const help = near ? `Did you mean "${near}"?` : known.length > 20 ? 'mag workers list shows those that there are.' : known.length > 0 ? `There are: ${known.join(', ')}.` : 'The project has no workers: make a folder workers/ with a file that exports one.'
+    return {
+      code: 'MAG1050', severity: 'error', message: `No worker "${worker}", which step "${step}" names`, help, file, line, column, endLine: line, endColumn,
+    }
+  })
+}

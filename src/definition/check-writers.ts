@@ -1,0 +1,40 @@
+/** Warns where steps that do not wait for each other write one key of the context (LANGUAGE.md section 4). */
+import type { Check, StepRecord } from './check-context.ts'
+import type { Span } from './report.ts'
+import { entryOf } from './tree.ts'
+import { createVisibility } from './visibility.ts'
+
+/** More writers of one key than this are compared with their neighbours only. */
+const MAX_COMPARED = 40
+
+interface Writer {
+  record: StepRecord
+  span: Span
+}
+
+/** Only `set` says in the file what it writes. */
+export function checkWriters(check: Check): void {
+  const byKey = new Map<string, Writer[]>()
+  for (const record of check.ids.values()) {
+    const values = entryOf(record.node, 'set')?.value
+    for (const { key, keySpan: span } of values?.kind === 'map' ? values.entries : []) {
+      const there = byKey.get(key)
+      if (there) there.push({ record, span })
+      else byKey.set(key, [{ record, span }])
+    }
+  }
+  const visibility = createVisibility()
+  for (const [key, writers] of byKey) {
+    for (const [i, later] of writers.entries()) {
+      const rival = writers.slice(Math.max(0, i - MAX_COMPARED), i).find((one) => areRivals(one.record, later.record) &&
+        !visibility.sees(later.record, one.record) && !visibility.sees(one.record, later.record))
+      if (!rival) continue
+      check.report.warn('MAG1060', later.span, `"${key}" is written by "${rival.record.id}" at the same time; "${later.record.id}" wins, as the later one in the file`,
+        `Read it as steps.${rival.record.id}.output.${key}, or name one of them otherwise.`)
+    }
+  }
+}
+
+function areRivals(one: StepRecord, other: StepRecord): boolean {
+  return one.list.section === other.list.section && one !== other
+}

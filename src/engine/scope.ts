@@ -1,0 +1,117 @@
+/** The names an expression may read, with only those values gathered that it does read. */
+import { evaluateValue, valueRefs } from '../definition/value.ts'
+import type { Expression, Value } from '../model/definition.ts'
+import { ExpressionError, type Scope } from '../model/expression.ts'
+import type { ErrorInfo } from '../model/error.ts'
+import type { Json, JsonObject } from '../model/json.ts'
+import type { Compiled, CompiledStep } from './compile.ts'
+import { toJson } from './context.ts'
+import { contextOf } from './evolve.ts'
+import type { Run, StepState } from './run.ts'
+import { get } from './vector.ts'
+
+export interface Names {
+  names: ReadonlySet<string>
+  stepIds: readonly string[]
+}
+
+export interface Place {
+  compiled: Compiled
+  run: Run
+  /** The step whose expression it is; absent for `outputs` and `env`. */
+  step?: CompiledStep
+  /** `output`, `error`, `outcome` where the language allows them. */
+  extra?: { readonly [name: string]: Json }
+}
+
+export function evaluate(place: Place, value: Value, onMissing?: (reference: string) => void): Json {
+  if (value.t === 'lit') return value.v
+  const refs = valueRefs(value, place.compiled.expressions)
+  return evaluateValue(value, scopeOf(place, refs), place.compiled.expressions, onMissing ? { missingAsNull: onMissing } : undefined)
+}
+
+/** Throws where the result is not a boolean. */
+export function evaluateCondition(place: Place, expression: Expression): boolean {
+  const result = evaluate(place, expression)
+  if (typeof result === 'boolean') return result
+  throw new ExpressionError(`\`${expression.src}\` gave ${describe(result)} where true or false belongs`)
+}
+
+function scopeOf(place: Place, refs: Names): Scope {
+  const { run } = place
+  const scope: { [name: string]: Json | undefined } = Object.create(null)
+  for (const name of refs.names) {
+    const value = place.extra?.[name] ?? rootValue(place, name, refs)
+    if (value !== undefined) scope[name] = value
+    else if (name === 'error') scope[name] = errorJson(run.error)
+  }
+  return scope
+}
+
+function rootValue(place: Place, name: string, refs: Names): Json | undefined {
+  const { run, compiled } = place
+  switch (name) {
+    case 'inputs':
+      return run.input
+    case 'env':
+      return run.env
+    case 'context':
+      return place.step ? toJson(get(run.steps, place.step.no).context ?? contextOf(compiled, run, place.step)) : run.input
+    case 'steps':
+      return stepsJson(place, refs.stepIds)
+    case 'run':
+      return {
+        id: run.id, workflow: run.workflow, started_at: new Date(run.startedAt).toISOString(), state: endingState(run),
+      }
+    case 'error':
+      return place.extra ? null : errorJson(run.error)
+    case 'output':
+    case 'outcome':
+      return null
+    default:
+      return undefined
+  }
+}
+
+function stepsJson(place: Place, ids: readonly string[]): JsonObject {
+  const steps = Object.create(null) as { [id: string]: Json }
+  for (const id of ids) {
+    const step = place.compiled.byId.get(id)
+    if (step) steps[id] = stepJson(get(place.run.steps, step.no))
+  }
+  return steps
+}
+
+function stepJson(state: StepState): JsonObject {
+  return {
+    output: state.output ?? null, status: state.status, error: errorJson(state.error), attempts: state.attempt,
+  }
+}
+
+export function errorJson(error: ErrorInfo | undefined): Json {
+  if (!error) return null
+  const { code, message, retryable, details, step, attempt } = error
+  return {
+    code, message, retryable, details: details ?? null, ...(step === undefined ? {} : { step }), ...(attempt === undefined ? {} : { attempt }),
+  }
+}
+
+/** What the run will have been, for on_failure and finally; `running` before it is decided. */
+function endingState(run: Run): string {
+  if (run.undoFailed > 0) return 'compensation_failed'
+  if (run.cause === 'failed' && run.undone > 0) return 'compensated'
+  if (run.cause === 'returned' || run.cause === 'completed') return 'completed'
+  return run.cause ?? 'running'
+}
+
+function describe(value: Json): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'a list'
+  return typeof value === 'object' ? 'a map' : `the ${typeof value} ${JSON.stringify(value).slice(0, 60)}`
+}
+
+/** The recorded failure of an expression: never retryable. */
+export function expressionError(error: unknown, path: string): ErrorInfo {
+  if (error instanceof ExpressionError) return { code: 'EXPRESSION', message: error.message, retryable: false, step: path }
+  throw error
+}
