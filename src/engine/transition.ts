@@ -144,8 +144,12 @@ function takenOver(turn: Turn, owner: string): void {
   emit(turn, { type: 'run.taken_over', owner })
   const reason = 'its process is gone'
   const error = { code: 'LOST', message: reason, retryable: true }
+  // What an earlier message of this very turn scheduled (a cancel's `on_failure`) is this owner's own.
+  const fresh = new Set(turn.commands.flatMap((command) => (command.type === 'task' ? [`${command.task.path} ${command.task.token}`] : [])))
   for (const step of turn.compiled.steps) {
     const state = stateOf(turn, step)
+    const own = (token: number): boolean => fresh.has(`${step.path} ${token}`)
+    if (own(state.token) || (state.undo && own(state.undo.token))) continue
     if (state.token !== 0) {
       onOutcome(turn, step, { type: 'outcome', path: step.path, token: state.token, result: { ok: false, how: 'lost', error } })
     } else if (state.status === 'queued') handedBack(turn, step)

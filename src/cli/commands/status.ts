@@ -80,8 +80,10 @@ async function watch(services: Services, backend: Backend, record: RunRecord): P
   const orphaned = Promise.withResolvers<void>()
   const look = (): void => {
     void backend.run(record.id).then(async (now) => {
+      // A run that ended between two reads has no owner either: its last events are still to come.
+      if (now && isFinal(now.state)) return follower.hint(record.id)
       const { owner } = now ? await ownerOf(services, backend, now) : { owner: undefined }
-      if (!owner?.live && !isFinal(view.state)) orphaned.resolve()
+      if (!owner?.live) orphaned.resolve()
     }, () => undefined)
   }
   let cancelLook = services.clock.setTimer(1_000, function again() {
