@@ -16,7 +16,7 @@ const common: BuildOptions = {
 
 rmSync(`${root}dist`, { recursive: true, force: true })
 await build({ ...common, entryPoints: { mag: 'src/cli/main.ts' }, outdir: 'dist', format: 'cjs', outExtension: { '.js': '.cjs' }, define: { ...common.define, 'import.meta.url': '__filename' } })
-await build({ ...common, minifyWhitespace: false, entryPoints: { index: 'src/index.ts', 'check-object': 'src/definition/check-object.ts' }, outdir: 'dist', format: 'esm', splitting: true, chunkNames: 'chunk-[hash]' })
+await build({ ...common, minifyWhitespace: false, entryPoints: { index: 'src/index.ts', 'check-object': 'src/definition/check-object.ts', 'read-types': 'src/runtime/types/read-types.ts' }, outdir: 'dist', format: 'esm', splitting: true, chunkNames: 'chunk-[hash]' })
 const tsc = spawnSync(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-p', `${root}tsconfig.types.json`], { stdio: 'inherit' })
 if (tsc.status !== 0) process.exit(tsc.status ?? 1)
 chmodSync(`${root}bin/mag`, 0o755)

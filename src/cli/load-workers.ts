@@ -4,6 +4,8 @@ import { MagError } from '../model/error.ts'
 import type { Problem } from '../model/problem.ts'
 import type { LoadedWorker } from '../runtime/loader/loader.ts'
 import type { WorkflowFile } from '../runtime/project.ts'
+import type { ReadResult } from '../runtime/types/worker-types.ts'
+import type { TypeSources } from '../definition/types/model.ts'
 import { installCapture } from './capture.ts'
 import { EXIT } from './errors.ts'
 import { workerNames, type Services } from './services.ts'
@@ -13,6 +15,16 @@ export async function loadAll(services: Services, names?: readonly string[]): Pr
   const { loadWorkers } = await import('../runtime/loader/loader.ts')
   const { project } = services
   return loadWorkers({ projectDir: project.dir, dirs: ['workers'], cacheDir: project.cacheDir, ...(names ? { names: [...names] } : {}) })
+}
+
+/** What the workers of the project take and give; without TypeScript, why that is not known. */
+export async function readTypes({ project }: Services): Promise<ReadResult> {
+  const { readWorkerTypes } = await import('../runtime/types/worker-types.ts')
+  return readWorkerTypes({ projectDir: project.dir, dirs: ['workers'], cacheDir: project.cacheDir })
+}
+
+export function sourcesOfTypes(types: ReadResult): TypeSources {
+  return { worker: (name) => ('workers' in types ? types.workers.get(name) : undefined) }
 }
 
 export interface Requirement {

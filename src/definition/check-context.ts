@@ -59,6 +59,8 @@ export interface WorkerUse {
 
 export interface Check {
   report: Report
+  /** As written; undefined where the file is no map. */
+  root: MapNode | undefined
   expressions: CheckedExpressions
   ids: Map<string, StepRecord>
   lists: ListRecord[]

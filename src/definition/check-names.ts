@@ -56,7 +56,7 @@ function compile(check: Check, use: Use): CheckedExpression | undefined {
   }
 }
 
-function spanOf(check: Check, { node, index }: Use, range: Span): Span {
+export function spanOf(check: Check, { node, index }: Use, range: Span): Span {
   const start = offsetInScalar(check.report.text, node, index + range.start)
   const end = offsetInScalar(check.report.text, node, index + range.end)
   return { start, end: Math.max(start + 1, end) }
@@ -72,7 +72,7 @@ function extraNames(where: Where): string[] {
 }
 
 /** In `on_failure` and `finally`. */
-function isAtEnd({ record }: Where): boolean {
+export function isAtEnd({ record }: Where): boolean {
   return record !== undefined && record.list.section !== 'steps'
 }
 

@@ -19,6 +19,8 @@ import { key, namedMap, readShape, standing, type Reader } from './reader.ts'
 import { limit, name, text, textValue, value } from './reader-values.ts'
 import { createReport, type Report } from './report.ts'
 import { entryOf, quote, type Entry, type MapNode, type Node } from './tree.ts'
+import { checkTypes, type WorkflowTypes } from './types/check-types.ts'
+import type { TypeSources } from './types/model.ts'
 
 export interface Checked {
   /** Absent where there are errors. */
@@ -29,6 +31,8 @@ export interface Checked {
   workers: WorkerUse[]
   /** Where each step stands, by its path. */
   places: Record<string, { line: number; column: number }>
+  /** Where they were asked for, and there are no errors before. */
+  types?: WorkflowTypes
 }
 
 export interface Source {
@@ -45,28 +49,31 @@ function expressionsOf(): CheckedExpressions {
   return shared
 }
 
-export function checkWorkflow({ file, text: source }: Source): Checked {
+/** `sources`: types are checked too, against these workers. */
+export function checkWorkflow({ file, text: source }: Source, sources?: TypeSources): Checked {
   const report = createReport(file, source)
-  return checkTree(report, parseText(report))
+  return checkTree(report, parseText(report), sources)
 }
 
 /** The same for a tree from elsewhere; undefined where the report says why there is none. */
-export function checkTree(report: Report, node: Node | undefined): Checked {
+export function checkTree(report: Report, node: Node | undefined, sources?: TypeSources): Checked {
   const check: Check = {
-    report, expressions: expressionsOf(), ids: new Map(), lists: [], uses: [], workers: [], inputs: undefined, env: new Set(), stepCount: 0,
+    report, root: node?.kind === 'map' ? node : undefined, expressions: expressionsOf(), ids: new Map(), lists: [], uses: [], workers: [], inputs: undefined, env: new Set(), stepCount: 0,
     schemaKeywords: 0, suggestions: { left: SUGGESTION_BUDGET },
   }
   const definition = node && read(check, node)
+  let types: WorkflowTypes | undefined
   if (definition) {
     checkOrder(check)
     checkNames(check)
     if (!report.hasErrors()) checkWriters(check)
+    if (sources && !report.hasErrors()) types = checkTypes(check, definition, sources)
   }
   const places: Checked['places'] = {}
   for (const record of check.ids.values()) places[record.path] = report.place(record.idSpan.start)
   const problems = [...report.problems].sort((a, b) => a.line - b.line || a.column - b.column)
   noteDropped(report, problems)
-  const base = { problems, workers: check.workers, places }
+  const base = { problems, workers: check.workers, places, ...(types ? { types } : {}) }
   return definition && !report.hasErrors() ? { ...base, definition, hash: hashDefinition(definition) } : base
 }
 

@@ -43,6 +43,13 @@ export const CODES = {
   MAG1048: { title: 'The default does not match the schema', text: 'It would be refused if it were given as input.' },
   MAG1050: { title: 'No such worker', text: 'The step names a worker that no file of the project registers.' },
   MAG1060: { title: 'Two parallel branches write one key', text: 'Outputs merge into the context in file order, so the later step in the file wins, not the one that ends last.' },
+  MAG1070: { title: 'A worker does not receive what it needs', text: 'The worker\'s input has a member that is required, and the step\'s `with`, or without `with` its context, has none of that name. What a worker takes is known from its schema or from the TypeScript types of its file.' },
+  MAG1071: { title: 'A value does not fit the worker', text: 'What stands in `with` has another type than the worker takes, may be null where it takes no null, or has a name that the worker\'s input does not have.' },
+  MAG1072: { title: 'No such member', text: 'The value has no member of that name: outputs are known from the types of workers and from the kinds of steps, inputs from their schemas. Where a schema allows members that it does not name, only a near miss is told, as a warning.' },
+  MAG1073: { title: 'A value may be missing or null', text: 'The input or member is optional, or the step it comes from may not have completed: it was skipped by its `if`, or failed with continue_on_error. Read it with .? and orValue(…), ask with has(), or let the step that reads it have the same condition.' },
+  MAG1074: { title: 'Values that cannot be combined', text: 'An operator or a function gets a value of a type that it does not take; it would fail when it runs. string(x), double(x) and timestamp(x) convert.' },
+  MAG1075: { title: 'A condition that is always the same', text: 'By the types of what it reads, the comparison always gives the same answer, often because of a typing error in a text.' },
+  MAG1076: { title: 'A step that can never run', text: 'It waits for a step that always ends the run.' },
 } as const satisfies Record<string, { title: string; text: string }>
 
 export type Code = keyof typeof CODES

@@ -14,6 +14,8 @@ import { plain, plainTop } from './cel-result.ts'
 
 export interface CheckedExpression extends CompiledExpression {
   readonly references: readonly Reference[]
+  /** For what looks at its parts without evaluating it. */
+  readonly ast: Cel
   /** `bool`, `string`, `int`, `double`, `list`, `map`, … or `dyn` where only data will tell. */
   readonly type: string
 }
@@ -62,7 +64,7 @@ export function createExpressions(): CheckedExpressions {
     const stepIds = references.filter(({ root, path }) => root === 'steps' && path.length > 0).map(({ path }) => path[0] ?? '')
     const isPath = isPlainPath(ast)
     return {
-      src, references, names: new Set(names), stepIds: [...new Set(stepIds)], type: checked.type ?? 'dyn',
+      src, references, ast, names: new Set(names), stepIds: [...new Set(stepIds)], type: checked.type ?? 'dyn',
       evaluate(scope: Scope): Json {
         refill()
         const { stackTraceLimit } = Error

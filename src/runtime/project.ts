@@ -11,6 +11,8 @@ import { WORKFLOW_NAME } from '../model/id.ts'
 import { LIMITS } from '../model/limits.ts'
 import { nearest } from '../model/nearest.ts'
 import type { Problem } from '../model/problem.ts'
+import type { WorkflowTypes } from '../definition/types/check-types.ts'
+import type { TypeSources } from '../definition/types/model.ts'
 
 export interface Project {
   dir: string
@@ -32,6 +34,8 @@ export interface WorkflowFile {
   problems: Problem[]
   workers: Array<{ worker: string; step: string; line: number; column: number; endColumn: number }>
   places: Record<string, { line: number; column: number }>
+  /** Where they were asked for. */
+  types?: WorkflowTypes
 }
 
 const MARKS = ['mag.config.yaml', 'workflows', 'workers']
@@ -82,22 +86,26 @@ function stem(file: string): string {
   return basename(file).replace(/\.(yaml|yml|json)$/, '')
 }
 
-/** Reads and checks one definition. Errors in it are its `problems`; a file that cannot be read throws. */
-export async function readWorkflow(project: Project, nameOrFile: string): Promise<WorkflowFile> {
+/**
+ * Reads and checks one definition. Errors in it are its `problems`; a file that cannot be read throws. `sources`: types are checked too, against
+ * these workers, and nothing is taken from the cache.
+ */
+export async function readWorkflow(project: Project, nameOrFile: string, sources?: TypeSources): Promise<WorkflowFile> {
   const given = resolveWorkflow(project, nameOrFile)
   const path = isAbsolute(given) ? given : existsSync(join(project.dir, given)) ? join(project.dir, given) : resolve(given)
   const file = relative(project.dir, path).split(sep).join('/')
   const text = readText(path, { what: 'definition', maxBytes: LIMITS.fileBytes })
-  const cached = readCache(project, file, text)
+  const cached = sources ? undefined : readCache(project, file, text)
   if (cached) return cached
   const { checkWorkflow } = await import('../definition/check.ts')
   const { canonicalJson } = await import('../definition/hash.ts')
-  const checked = checkWorkflow({ file, text })
-  const { problems, workers, places, definition, hash } = checked
+  const checked = checkWorkflow({ file, text }, sources)
+  const { problems, workers, places, definition, hash, types } = checked
   const result: WorkflowFile = {
     file, text, name: definition?.name ?? stem(file), problems, workers, places,
     ...(definition ? { definition, pinned: canonicalJson(definition) } : {}), ...(hash === undefined ? {} : { hash }),
   }
+  if (types) return { ...result, types }
   if (definition && problems.length === 0) writeCache(project, result)
   return result
 }

@@ -7,6 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { checkWorkers } from '../../src/definition/check-workers.ts'
 import { checkWorkflow, type Checked } from '../../src/definition/check.ts'
 import { formatProblem } from '../../src/definition/format.ts'
+import type { TypeSources } from '../../src/definition/types/model.ts'
 
 export interface Case {
   title: string
@@ -26,9 +27,8 @@ export interface Topic {
   cases: Case[]
 }
 
-const folder = new URL('./problems/', import.meta.url)
-
-export function topics(): Topic[] {
+export function topics(name = 'problems'): Topic[] {
+  const folder = new URL(`./${name}/`, import.meta.url)
   return readdirSync(folder).filter((name) => name.endsWith('.txt')).sort().map((name) => {
     const url = new URL(name, folder)
     const [head = '', ...blocks] = readFileSync(url, 'utf8').split(/^(?=== )/m)
@@ -53,23 +53,23 @@ function expand(source: string): string {
 
 const results = new WeakMap<Case, Checked>()
 
-/** Once for each case: some are large. */
-export function checkedCase(one: Case): Checked {
-  const checked = results.get(one) ?? checkWorkflow(one)
+/** Once for each case: some are large. `sources`: with types. */
+export function checkedCase(one: Case, sources?: TypeSources): Checked {
+  const checked = results.get(one) ?? checkWorkflow(one, sources)
   results.set(one, checked)
   return checked
 }
 
 /** What a person reads: all problems with their frames, or that there are none. */
-function answerTo(one: Case): string {
+function answerTo(one: Case, sources: TypeSources | undefined): string {
   const { file, text, workers } = one
-  const checked = checkedCase(one)
+  const checked = checkedCase(one, sources)
   const problems = [...checked.problems, ...(workers ? checkWorkers({ file, workers: checked.workers }, workers) : [])]
   const told = problems.map((problem) => formatProblem(problem, text).join('\n'))
   return `${[...told, ...(checked.definition ? ['valid'] : [])].join('\n\n')}\n\n`
 }
 
-export function rewritten({ head, cases }: Topic): string {
-  const blocks = cases.map((one) => `== ${one.title}\n${one.source}--\n${answerTo(one)}`)
+export function rewritten({ head, cases }: Topic, sources?: TypeSources): string {
+  const blocks = cases.map((one) => `== ${one.title}\n${one.source}--\n${answerTo(one, sources)}`)
   return `${head}${blocks.join('')}`.replace(/\n+$/, '\n')
 }

@@ -23,7 +23,7 @@ for (const topic of corpus) {
 }
 
 test('every code occurs, and only codes that are explained', () => {
-  const seen = new Set(corpus.flatMap(({ cases }) => cases).flatMap(({ answer }) => [...answer.matchAll(/ (?:error|warning) (MAG\d+): /g)].map((match) => match[1] ?? '')))
+  const seen = new Set([...corpus, ...topics('types')].flatMap(({ cases }) => cases).flatMap(({ answer }) => [...answer.matchAll(/ (?:error|warning) (MAG\d+): /g)].map((match) => match[1] ?? '')))
   for (const code of Object.keys(CODES)) assert.ok(seen.has(code) !== Object.hasOwn(ELSEWHERE, code), `${code}: ${seen.has(code) ? 'is listed as elsewhere' : 'no case has it'}`)
   for (const code of seen) assert.ok(Object.hasOwn(CODES, code), `${code} has no explanation`)
 })
