@@ -93,7 +93,7 @@ test('workflows, workers, validate, doctor, explain', async (t) => {
   assert.equal(alone.stdout, '{"greeting":"hello Bo","deep":[{"id":2}]}\n')
   assert.equal(existsSync(join(dir, '.mag/mag.db')), false, 'trying a worker alone leaves no run')
   assert.match((await mag(['validate'], { cwd: dir })).stdout, /^✔ 3 workflows, 1 worker checked in/)
-  assert.deepEqual(JSON.parse((await mag(['validate', '--json'], { cwd: dir })).stdout), { schema: 'mag.validate/v1', ok: true, problems: [] })
+  assert.deepEqual(JSON.parse((await mag(['validate', '--json'], { cwd: dir })).stdout), { schema: 'mag.validate/v1', ok: true, types: { checked: true, reason: null }, problems: [] })
   assert.equal((JSON.parse((await mag(['doctor', '--json'], { cwd: dir })).stdout) as { ok: boolean }).ok, true)
   assert.match((await mag(['explain', 'fail_if'], { cwd: dir })).stdout, /^FAIL_IF {2}/)
 })
