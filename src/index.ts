@@ -11,6 +11,7 @@ export type { Definition } from './model/definition.ts'
 export type { RunEvent, RunState } from './model/event.ts'
 export type { Json, JsonObject } from './model/json.ts'
 export type { EventBus, Framework, FrameworkOptions, StepEvent, WorkerManager, WorkflowOrchestrator } from './runtime/framework.ts'
+export type * from './runtime/workflow-types.ts'
 import type { Framework, FrameworkOptions } from './runtime/framework.ts'
 
 /** An event bus, a worker manager and an orchestrator over one store. Close it with `await using` or `close()`. */

@@ -67,6 +67,12 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: [['mag validate', 'everything in workflows/'], ['mag validate workflows/order-pipeline.yaml --json', 'problems as JSON']],
   },
   {
+    name: 'types', group: 'Project', summary: 'TypeScript declarations of workflows and workers',
+    options: [{ long: 'out', value: 'file', help: 'write them there; default: the standard output' }],
+    examples: [['mag types --out mag.d.ts', 'for programs and workers of this project']],
+    run: async () => (await import('./commands/types.ts')).run,
+  },
+  {
     name: 'workflows', group: 'Project', summary: 'the definitions of this project',
     commands: [
       { name: 'list', summary: 'names, files, steps', examples: [['mag workflows list', '']], run: async () => (await import('./commands/workflows.ts')).list },

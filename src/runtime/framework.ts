@@ -15,6 +15,7 @@ import { systemClock } from './clock.ts'
 import type { LoadedWorker } from './loader/loader.ts'
 import { openSession, type PinnedDefinition, type Session } from './session.ts'
 import type { WorkerDefinition } from './worker.ts'
+import type { RunId, RunOf, StartArguments, WorkflowName } from './workflow-types.ts'
 
 export interface FrameworkOptions {
   /** `sqlite:<path>` (relative to `projectDir`), or `memory:`. Default: `memory:`, nothing outlives the process. */
@@ -52,9 +53,11 @@ export interface WorkflowOrchestrator {
   start(): Promise<void>
   stop(options?: { graceMs?: number }): Promise<void>
   /** Starts a run and returns its id once that is durable. `id`: the same key and input give the same run. */
-  executeWorkflow(name: string, input?: JsonObject, options?: { id?: string }): Promise<string>
+  executeWorkflow<Name extends WorkflowName>(name: Name, ...start: StartArguments<Name>): Promise<RunId<Name>>
+  getStatus<Name extends string>(transactionId: RunId<Name>): Promise<RunOf<Name>>
   getStatus(transactionId: string): Promise<RunDocument>
   /** Resolves with the status once the run is final. */
+  waitFor<Name extends string>(transactionId: RunId<Name>, options?: { signal?: AbortSignal }): Promise<RunOf<Name>>
   waitFor(transactionId: string, options?: { signal?: AbortSignal }): Promise<RunDocument>
   cancel(transactionId: string, reason?: string): Promise<void>
 }
@@ -166,9 +169,12 @@ function orchestrator(parts: Parts): WorkflowOrchestrator {
       await parts.session?.stop({ graceMs })
       parts.session = undefined
     },
-    executeWorkflow: (name, input = {}, options = {}) => execute(parts, name, input, options.id),
-    getStatus: (id) => statusOf(parts, id),
-    async waitFor(id, { signal } = {}) {
+    async executeWorkflow<Name extends WorkflowName>(name: Name, ...[input, options]: StartArguments<Name>): Promise<RunId<Name>> {
+      // What the workflow's schemas say is checked; the types of the program say no more than that.
+      return execute(parts, name, (input ?? {}) as JsonObject, options?.id)
+    },
+    getStatus: (id: string) => statusOf(parts, id),
+    async waitFor(id: string, { signal }: { signal?: AbortSignal } = {}) {
       await statusOf(parts, id)
       await sessionOf(parts).follow(id, () => undefined, signal ? { signal } : {})
       return statusOf(parts, id)

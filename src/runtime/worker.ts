@@ -8,6 +8,7 @@ import { parseDuration } from '../model/duration.ts'
 import { MagError } from '../model/error.ts'
 import { WORKER_NAME } from '../model/id.ts'
 import type { Json, JsonObject } from '../model/json.ts'
+import type { WorkerContexts } from './workflow-types.ts'
 
 export const WORKER_BRAND: unique symbol = Symbol.for('multiagents.worker') as never
 
@@ -108,10 +109,16 @@ export type WorkerDecorator = (
 
 /** `export default worker('charge_card', async (context, task) => ({ … }))` */
 export function worker(name: string): WorkerDecorator
+export function worker<Name extends keyof WorkerContexts, Output = unknown>(
+  name: Name, fn: WorkerFunction<WorkerContexts[Name], Output>,
+): WorkerDefinition<WorkerContexts[Name], Output>
 export function worker<Input = WorkerContext, Output = unknown>(name: string, fn: WorkerFunction<Input, Output>): WorkerDefinition<Input, Output>
 export function worker<S extends StandardSchema, Output = unknown>(
   name: string, options: WorkerOptions & { input: S }, fn: WorkerFunction<SchemaOutput<S>, Output>,
 ): WorkerDefinition<SchemaOutput<S>, Output>
+export function worker<Name extends keyof WorkerContexts, Output = unknown>(
+  name: Name, options: WorkerOptions & { input?: never }, fn: WorkerFunction<WorkerContexts[Name], Output>,
+): WorkerDefinition<WorkerContexts[Name], Output>
 export function worker<Input = WorkerContext, Output = unknown>(
   name: string, options: WorkerOptions, fn: WorkerFunction<Input, Output>,
 ): WorkerDefinition<Input, Output>

@@ -1,9 +1,10 @@
 /** Types from worker files to the line of a definition: what a change in a worker breaks is told before anything runs. */
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { mag, project, samples } from './mag.ts'
+import { installInto, mag, project, root, samples } from './mag.ts'
 
 const NAMED = "import { worker } from 'multiagents'\n"
 
@@ -71,4 +72,62 @@ test('types that come to nothing never keep a run from starting', async (t) => {
   assert.equal((await mag(['validate'], { cwd: dir })).code, 2)
   const { code, stdout } = await mag(['run', 'w'], { cwd: dir })
   assert.deepEqual([code, JSON.parse(stdout)], [0, { m: null }])
+})
+
+const CONFIG = JSON.stringify({
+  compilerOptions: { target: 'es2024', lib: ['es2024', 'esnext.disposable'], module: 'nodenext', types: ['node'], strict: true, noEmit: true, allowImportingTsExtensions: true, skipLibCheck: false },
+  include: ['**/*.ts'],
+})
+
+/** The errors of the real compiler: `file:line code`. */
+function tsc(dir: string): string[] {
+  const { stdout, error } = spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', dir, '--pretty', 'false'], { encoding: 'utf8', cwd: dir })
+  if (error) throw error
+  return [...stdout.matchAll(/^(\S+)\((\d+),\d+\): error (TS\d+)/gm)].map(([, file, line, code]) => `${file}:${line} ${code}`)
+}
+
+test('mag types: programs that start workflows, and workers, are typed', async (t) => {
+  const dir = samples(t, {
+    'tsconfig.json': CONFIG,
+    'package.json': '{ "type": "module" }\n',
+    'workflows/typed.yaml': 'description: "ends */ here"\ninputs:\n  amount: { type: number }\n  note: { type: string, default: none }\n  mode: { enum: [fast, slow], optional: true }\noutputs: { twice: "${{ steps.double.output.twice }}", odd-key: "${{ inputs.note }}" }\nsteps:\n  - { id: double, worker: double }\n',
+    'workers/double.ts': "import { worker } from 'multiagents'\nexport default worker('double', (context) => ({ twice: context.amount * 2, upper: context.note.toUpperCase(), wrong: context.gone }))\n",
+    'program.ts': `import { createFramework } from 'multiagents'
+const { orchestrator } = await createFramework({ workflows: ['typed'], workers: ['workers'] })
+const id = await orchestrator.executeWorkflow('typed', { amount: 2, mode: 'fast' })
+const { output } = await orchestrator.waitFor(id)
+const twice: number = output?.twice ?? 0
+const note: string = (await orchestrator.getStatus(id)).output?.['odd-key'] ?? ''
+await orchestrator.executeWorkflow('typed')
+await orchestrator.executeWorkflow('typed', { amount: '2' })
+await orchestrator.executeWorkflow('typed', { amount: 2, mode: 'quick' })
+await orchestrator.executeWorkflow('typed', { amont: 2 })
+const text: string = output?.twice ?? ''
+await orchestrator.executeWorkflow('one that nobody declared', { anything: 1 })
+const plain: string = 'TX-1'
+const status = await orchestrator.waitFor(plain)
+console.log(twice, note, text, status.output)
+`,
+  })
+  installInto(dir)
+  symlinkSync(join(root, 'node_modules/@types'), join(dir, 'node_modules/@types'))
+  const before = tsc(dir)
+  assert.ok(before.some((error) => error.startsWith('workers/double.ts')), before.join(', '))
+  const { code, stdout } = await mag(['types', '--out', 'types/mag.d.ts'], { cwd: dir })
+  assert.deepEqual([code, stdout], [0, 'types/mag.d.ts: 4 workflows\n'])
+  assert.deepEqual(tsc(dir).sort(), ['program.ts:10 TS2561', 'program.ts:11 TS2322', 'program.ts:7 TS2554', 'program.ts:8 TS2322', 'program.ts:9 TS2322', 'workers/double.ts:2 TS2339'].sort())
+
+  const { mtimeMs } = statSync(join(dir, 'types/mag.d.ts'))
+  await mag(['types', '--out', 'types/mag.d.ts'], { cwd: dir })
+  assert.equal(statSync(join(dir, 'types/mag.d.ts')).mtimeMs, mtimeMs, 'what did not change is not written')
+  assert.equal((await mag(['types'], { cwd: dir })).stdout, readFileSync(join(dir, 'types/mag.d.ts'), 'utf8'))
+})
+
+test('mag types leaves out what has errors, and says so', async (t) => {
+  const dir = project(t, { 'workflows/good.yaml': 'steps: [{ id: a, run: echo }]\n', 'workflows/bad.yaml': 'stps: []\n', 'workflows/renamed.yaml': 'name: Other-Name\nsteps: [{ id: a, return: { n: 1 } }]\n' })
+  const { code, stdout, stderr } = await mag(['types'], { cwd: dir })
+  assert.equal(code, 2)
+  assert.match(stderr, /left out: workflows\/bad\.yaml has errors/)
+  assert.match(stdout, /^ {4}good: \{$/m)
+  assert.match(stdout, /^ {4}"Other-Name": \{$/m)
 })

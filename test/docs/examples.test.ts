@@ -129,6 +129,7 @@ test('docs/cli.md lists exactly the fields of each document', async (t) => {
   await ask('status', '-o', 'json')
   await ask('workers', 'list', '-o', 'json')
   await scratch.run('mag', ['cancel', '@last'], project)
+  await ask('types', '-o', 'json')
   for (const words of ['list', 'history @last', 'workflows list', 'workflows show full', 'doctor', 'explain TIMEOUT', 'run nothing']) await ask(...words.split(' '), '-o', 'json')
   write(project, 'workflows/wrong.yaml', 'stps: []\n')
   await ask('validate', '-o', 'json')

@@ -17,6 +17,9 @@ import { asData, describeType, literal, mapOf, mayBe, members, nullable, union, 
 import { createModel, typeOfNode, typeOfUse } from './walk.ts'
 
 export interface WorkflowTypes {
+  name: string
+  description?: string
+  /** What a run is started with. */
   inputs: MapType
   /** Of a run that completed. */
   result: Type
@@ -33,7 +36,8 @@ export function checkTypes(check: Check, definition: Definition, sources: TypeSo
   for (const record of check.ids.values()) checkStep(model, record)
   for (const list of check.lists) checkReachable(check, list)
   checkWorkerWriters(model)
-  return { inputs: model.inputs, result: resultType(model), contexts: contextsOf(model) }
+  const { name, description } = definition
+  return { name, ...(description === undefined ? {} : { description }), inputs: givenInputs(model), result: resultType(model), contexts: contextsOf(model) }
 }
 
 function checkCondition(check: Check, use: Use, type: Type): void {
@@ -67,10 +71,7 @@ function checkStep(model: Model, record: StepRecord): void {
   if (!compensate || !undo) return
   const given = undo.kind === 'map' ? entryOf(undo, 'with') : undefined
   const named = (undo.kind === 'map' ? entryOf(undo, 'worker')?.value : undo)?.span ?? record.idSpan
-  const context = (): Type => mapOf({
-    context: contextType(model, record), output: nullable(model.returned.get(record) ?? UNKNOWN), error: nullable(ERROR), outcome: union(literal('completed'), literal('unknown')),
-  })
-  checkWorkerInput(model, record, { worker: compensate.worker, given, named, context })
+  checkWorkerInput(model, record, { worker: compensate.worker, given, named, context: () => undoContext(model, record) })
 }
 
 interface Call {
@@ -151,7 +152,22 @@ function checkReachable(check: Check, list: ListRecord): void {
   }
 }
 
+/** What has a default may be left out. */
+function givenInputs({ inputs, definition }: Model): MapType {
+  const fields = Object.entries(inputs.fields).map(([name, field]): [string, Field] => [name, definition.inputs?.[name]?.default === undefined ? field : { ...field, optional: true }])
+  return { ...inputs, fields: Object.fromEntries(fields) }
+}
+
+/** What `outputs` say, or what a `return` gives. */
 function resultType(model: Model): Type {
+  const returned = [...model.check.ids.values()].flatMap((record): Type[] => {
+    const node = record.step?.kind.type === 'return' && record.list.section === 'steps' ? entryOf(record.node, 'return')?.value : undefined
+    return node ? [asData(typeOfNode(model, node, record))] : []
+  })
+  return union(declaredResult(model), ...returned)
+}
+
+function declaredResult(model: Model): Type {
   const { definition, check } = model
   const outside: Use['where'] = { in: 'outputs' }
   if (definition.outputs) {
@@ -168,10 +184,22 @@ function resultType(model: Model): Type {
 }
 
 function contextsOf(model: Model): WorkflowTypes['contexts'] {
-  return [...model.check.ids.values()].flatMap((record) => {
-    const { step } = record
-    if (step?.kind.type !== 'worker') return []
-    return [{ worker: step.kind.worker, step: record.path, context: step.with ? asData(typeOfNode(model, entryOf(record.node, 'with')?.value ?? record.node, record)) : contextType(model, record) }]
-  })
+  const found: Array<WorkflowTypes['contexts'][number]> = []
+  for (const record of model.check.ids.values()) {
+    const { step, node, path } = record
+    if (!step) continue
+    const given = entryOf(node, 'with')?.value
+    if (step.kind.type === 'worker') found.push({ worker: step.kind.worker, step: path, context: given ? asData(typeOfNode(model, given, record)) : contextType(model, record) })
+    const undo = entryOf(node, 'compensate')?.value
+    const undoWith = undo?.kind === 'map' ? entryOf(undo, 'with')?.value : undefined
+    if (step.compensate) found.push({ worker: step.compensate.worker, step: path, context: undoWith ? asData(typeOfNode(model, undoWith, record)) : undoContext(model, record) })
+  }
+  return found
 }
 
+/** What a compensation without `with` receives. */
+function undoContext(model: Model, record: StepRecord): Type {
+  return mapOf({
+    context: contextType(model, record), output: nullable(model.returned.get(record) ?? UNKNOWN), error: nullable(ERROR), outcome: union(literal('completed'), literal('unknown')),
+  })
+}
