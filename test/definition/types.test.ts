@@ -38,6 +38,35 @@ test('what is valid without types has no errors where nothing is known of worker
   assert.ok(valid > 20, `${valid}`)
 })
 
+const rows = (count: number, row: (i: number) => string): string => Array.from({ length: count }, (_, i) => row(i)).join('')
+const HOSTILE: Readonly<Record<string, string>> = {
+  'ten thousand keys of the context': `steps:\n${rows(10_000, (i) => `  - { id: s${i}, set: { k${i}: ${i} } }\n`)}`,
+  'a join of five thousand steps': `steps:\n${rows(5_000, (i) => `  - { id: s${i}, set: { k${i}: ${i} }, needs: [] }\n`)}  - { id: j, needs: [${rows(5_000, (i) => `s${i},`)}], set: { z: "\${{ context.k1 }}" } }\n`,
+  'thirty thousand expressions': `steps:\n  - { id: a, set: { x: 1 } }\n  - id: b\n    set:\n${rows(30_000, (i) => `      k${i}: \${{ steps.a.output.x }}\n`)}`,
+  'expressions over a wide context': `inputs: { ${rows(400, (i) => `i${i}: { type: number }, `)} }\nsteps:\n  - id: a\n    set:\n${rows(15_000, (i) => `      k${i}: \${{ context.i${i % 400} + ${i} }}\n`)}`,
+  'long conditions': `inputs: { n: { type: object } }\nsteps:\n${rows(100, (i) => `  - { id: s${i}, if: "${rows(90, (k) => `has(inputs.n.a${k + i * 1_000}) && `)} true", run: echo }\n`)}`,
+  'conditions nested to the right': `inputs: { n: { type: object } }\nsteps:\n${rows(60, (i) => `  - { id: s${i}, if: "${rows(90, () => '(inputs.n.a == 1 && ')} true ${rows(90, () => ')')} || inputs.n.b == ${i}", run: echo }\n`)}`,
+  'a type that doubles at each step': `steps:\n  - { id: s0, set: { v: { a: 1, b: 2 } } }\n${rows(60, (i) => `  - { id: s${i + 1}, set: { v: { a: "\${{ steps.s${i}.output.v }}", b: "\${{ steps.s${i}.output.v }}" } } }\n`)}`,
+  'a type that doubles in an expression': `steps:\n  - { id: a, set: { v: "\${{ cel.bind(x, 1, ${rows(30, () => 'cel.bind(x, {\'a\': [x], \'b\': x}, ')} x ${rows(31, () => ')')} }}" } }\n`,
+}
+
+for (const [name, text] of Object.entries(HOSTILE)) {
+  test(`hostile: ${name}`, () => {
+    const cpu = () => {
+      const { user, system } = process.threadCpuUsage()
+      return (user + system) / 1_000
+    }
+    const begin = cpu()
+    const plain = checkWorkflow({ file: 'workflows/w.yaml', text })
+    const between = cpu()
+    const checked = checkWorkflow({ file: 'workflows/w.yaml', text }, typed)
+    const end = cpu()
+    assert.ok(plain.definition || plain.problems.length > 0)
+    assert.ok(checked.types || checked.problems.length > 0)
+    assert.ok(end - between < 1_000 + 2 * (between - begin), `${end - between} ms with types, ${between - begin} ms without`)
+  })
+}
+
 const expressions = createExpressions()
 
 function inferred(compiled: CheckedExpression, inputs: Type, findings: Finding[]): Type {

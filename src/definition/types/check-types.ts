@@ -10,7 +10,7 @@ import { clip, entryOf, type Entry, type MapNode, type Node } from '../tree.ts'
 import { checkWorkerWriters } from './check-writers.ts'
 import { misfitsOf, wantedText, type Fit, type Misfit } from './fit.ts'
 import type { Model, TypeSources } from './model.ts'
-import { outcomesOf } from './outcomes.ts'
+import { outcomeOf, outside } from './outcomes.ts'
 import { contextType } from './scopes.ts'
 import { ERROR } from './steps.ts'
 import { asData, describeType, literal, mapOf, mayBe, members, nullable, union, UNKNOWN, widen, type Field, type MapType, type Type } from './type.ts'
@@ -169,7 +169,6 @@ function resultType(model: Model): Type {
 
 function declaredResult(model: Model): Type {
   const { definition, check } = model
-  const outside: Use['where'] = { in: 'outputs' }
   if (definition.outputs) {
     const uses = check.uses.filter(({ where }) => where.in === 'outputs')
     const node = uses[0] && check.root && entryOf(check.root, 'outputs')?.value
@@ -177,7 +176,7 @@ function declaredResult(model: Model): Type {
   }
   const main = check.lists.find(({ section, parent }) => section === 'steps' && !parent)?.steps ?? []
   const fields = main.map((record): [string, Field] => {
-    const outcome = outcomesOf(check, { where: outside } as Use, record)
+    const outcome = outcomeOf(check, outside(), record)
     return [record.id, { type: model.outputs.get(record) ?? UNKNOWN, ...(outcome.skipped || outcome.failed ? { optional: true as const } : {}) }]
   })
   return { t: 'map', fields: Object.fromEntries(fields) }

@@ -24,6 +24,7 @@ export function contextOfInputs(inputs: MapType): Context {
 
 /** `maybe`: the step may not have completed. */
 export function contextAfter(before: Context, by: number, output: Type, maybe: boolean): Context {
+  if (before === NOTHING_KNOWN) return before
   const maps = members(output).filter((one) => one.t === 'map')
   if (output.t === 'unknown' || maps.some(({ rest }) => rest)) {
     // It may have written any key.
@@ -55,10 +56,13 @@ function written(there: Key | undefined, field: Field | undefined, { by, maybe }
 export function mergeContexts(contexts: readonly Context[]): Context {
   const [first, ...others] = contexts
   if (!first) return { keys: new Map(), rest: undefined }
-  let { keys, rest } = first
-  for (const other of others) {
+  if (contexts.includes(NOTHING_KNOWN)) return NOTHING_KNOWN
+  if (others.every((other) => other === first)) return first
+  let { rest } = first
+  const merged = new Map(first.keys)
+  for (const other of new Set(others)) {
     if (other === first) continue
-    const merged = new Map(keys)
+    if (merged.size > MAX_KEYS) return NOTHING_KNOWN
     for (const [name, key] of other.keys) {
       const there = merged.get(name)
       if (!there) merged.set(name, key)
@@ -69,15 +73,15 @@ export function mergeContexts(contexts: readonly Context[]): Context {
         merged.set(name, late.optional ? { type: union(late.type, early.type), optional: early.optional, by: late.by } : late)
       }
     }
-    keys = merged
     rest = rest ?? other.rest
   }
-  return bounded({ keys, rest })
+  return bounded({ keys: merged, rest })
 }
 
-/** Nothing is known of more. */
+const NOTHING_KNOWN: Context = { keys: new Map(), rest: UNKNOWN }
+
 function bounded(context: Context): Context {
-  return context.keys.size > MAX_KEYS ? { keys: new Map(), rest: UNKNOWN } : context
+  return context.keys.size > MAX_KEYS ? NOTHING_KNOWN : context
 }
 
 /** With the place of a list's element or a value under a name of its own. */
@@ -85,7 +89,14 @@ export function withKey(context: Context, name: string, type: Type): Context {
   return { keys: new Map(context.keys).set(name, { type, optional: false, by: Number.MAX_SAFE_INTEGER }), rest: context.rest }
 }
 
-export function typeOfContext({ keys, rest }: Context): MapType {
+const types = new WeakMap<Context, MapType>()
+
+export function typeOfContext(context: Context): MapType {
+  const there = types.get(context)
+  if (there) return there
+  const { keys, rest } = context
   const fields = [...keys].map(([name, { type, optional }]): [string, Field] => [name, optional ? { type, optional: true } : { type }])
-  return { t: 'map', fields: Object.fromEntries(fields), ...(rest ? { rest } : {}) }
+  const type: MapType = { t: 'map', fields: Object.fromEntries(fields), ...(rest ? { rest } : {}) }
+  types.set(context, type)
+  return type
 }

@@ -61,16 +61,27 @@ function inferChoice(node: Cel, env: Env, work: Work): Type {
   return type.t === 'boolean' && type.v !== undefined ? (branches[type.v ? 0 : 1] ?? UNKNOWN) : union(...branches)
 }
 
-/** An operand that fails does not matter where the other one decides: each may rely on what `has()` in the other shows. */
+/**
+ * An operand that fails does not matter where another one decides, so each may rely on what `has()` in the others shows; beside that, each relies on
+ * those before it.
+ */
 function inferLogic(node: Cel, env: Env, work: Work): Type {
   const isAnd = node.op === '&&'
-  const left = infer(node.left, narrow(node.right, isAnd, env, 'presence'), work)
-  const right = infer(node.right, narrow(node.left, isAnd, env), work)
-  expectKinds(work, node.left, left, ['boolean'], `\`${node.op}\``)
-  expectKinds(work, node.right, right, ['boolean'], `\`${node.op}\``)
-  const known = [left, right].map((type) => (type.t === 'boolean' ? type.v : undefined))
-  if (known.includes(!isAnd)) return literal(!isAnd)
-  return known.every((value) => value === isAnd) ? literal(isAnd) : BOOLEAN
+  const operands = operandsOf(node, node.op)
+  let known = operands.reduce((before, operand) => narrow(operand, isAnd, before, 'presence'), env)
+  const values = operands.map((operand) => {
+    const type = infer(operand, known, work)
+    expectKinds(work, operand, type, ['boolean'], `\`${node.op}\``)
+    known = narrow(operand, isAnd, known)
+    return type.t === 'boolean' ? type.v : undefined
+  })
+  if (values.includes(!isAnd)) return literal(!isAnd)
+  return values.every((value) => value === isAnd) ? literal(isAnd) : BOOLEAN
+}
+
+/** `a && b && c` is one row, however it is bracketed. */
+function operandsOf(node: Cel, op: string): Cel[] {
+  return node.op === op ? [...operandsOf(node.left, op), ...operandsOf(node.right, op)] : [node]
 }
 
 function inferMap(node: Cel, env: Env, work: Work): Type {

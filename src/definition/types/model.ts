@@ -3,6 +3,7 @@ import type { Definition } from '../../model/definition.ts'
 import type { Check, ListRecord, StepRecord, Use } from '../check-context.ts'
 import type { ScalarNode } from '../tree.ts'
 import type { Context } from './context-type.ts'
+import type { Place } from './outcomes.ts'
 import { stepType, type Outcomes, type WorkerTypes } from './steps.ts'
 import { NULL, union, UNKNOWN, type MapType, type Type } from './type.ts'
 
@@ -18,6 +19,8 @@ export interface Model {
   inputs: MapType
   env: MapType
   uses: ReadonlyMap<ScalarNode, Use[]>
+  /** What the conditions around a place show, by place. */
+  places: Map<string, Place>
   numbers: ReadonlyMap<StepRecord, number>
   /** As returned, and as it is where the step has completed (its `fail_if` was false). */
   returned: Map<StepRecord, Type>

@@ -2,6 +2,7 @@
 import type { Check, StepRecord, Use } from '../check-context.ts'
 import type { Cel } from '../cel-ast.ts'
 import type { Outcomes } from './steps.ts'
+import type { Type } from './type.ts'
 import { ancestors } from '../visibility.ts'
 
 export interface Outcome extends Outcomes {
@@ -10,30 +11,60 @@ export interface Outcome extends Outcomes {
   help?: string
 }
 
-export interface Condition {
-  ast: Cel
-  src: string
-  record: StepRecord
+/** Where expressions stand that the same conditions hold for. */
+export interface Place {
+  reader: StepRecord | undefined
+  /** The step's own condition, where it was true when the place is reached. */
+  condition: { ast: Cel; src: string } | undefined
+  /** The same for the container around the step. */
+  around: Place | undefined
+  /** The parts of all of these conditions, by source. */
+  known: ReadonlySet<string>
+  outcomes: Map<StepRecord, Outcome>
+  /** What the conditions have shown, once that has been asked. */
+  facts?: ReadonlyMap<string, Type>
 }
 
-/** The conditions that were true when the place is reached: those of the step and of the containers around it, from the outside in. */
-export function conditionsAt(check: Check, use: Use): Condition[] {
+export interface Places {
+  check: Check
+  places: Map<string, Place>
+}
+
+/** Whether a step runs is decided before anything else of it is looked at; so its `if` is a place of its own. */
+export function placeOf(places: Places, use: Use): Place {
   const { record } = use.where
-  if (!record) return []
-  return ancestors(record).toReversed().flatMap((one): Condition[] => {
-    const condition = one.step?.if
-    // Whether a step runs is decided before anything else of it is looked at.
-    if (!condition || condition === use.expression) return []
-    return [{ ast: check.expressions.compile(condition.src).ast, src: condition.src, record: one }]
-  })
+  return record ? placeAt(places, record, record.step?.if === use.expression) : outside()
 }
 
-export function outcomesOf(check: Check, use: Use, target: StepRecord): Outcome {
-  const reader = use.where.record
+/** After all steps, with nothing known of their conditions. */
+export function outside(): Place {
+  return { reader: undefined, condition: undefined, around: undefined, known: new Set(), outcomes: new Map() }
+}
+
+function placeAt(places: Places, record: StepRecord, isIf: boolean): Place {
+  const key = `${isIf ? 'if' : 'in'} ${record.list.section} ${record.path}`
+  const there = places.places.get(key)
+  if (there) return there
+  const { parent } = record.list
+  const around = parent && placeAt(places, parent, false)
+  const own = isIf ? undefined : record.step?.if
+  const condition = own && { ast: places.check.expressions.compile(own.src).ast, src: own.src }
+  const known = condition ? new Set([...(around?.known ?? []), ...conjuncts(condition.ast)]) : (around?.known ?? new Set<string>())
+  const place: Place = { reader: record, condition, around, known, outcomes: new Map() }
+  places.places.set(key, place)
+  return place
+}
+
+export function outcomeOf(check: Check, place: Place, target: StepRecord): Outcome {
+  const there = place.outcomes.get(target) ?? findOutcome(check, place, target)
+  place.outcomes.set(target, there)
+  return there
+}
+
+function findOutcome(check: Check, { reader, known }: Place, target: StepRecord): Outcome {
   const outcome: Outcome = { skipped: false, failed: false, open: false }
   if (reader && reader.list.section !== target.list.section) return { ...outcome, open: true, reason: `"${target.id}" may not have completed when \`${reader.list.section}\` runs` }
   const around = new Set(reader ? ancestors(reader) : [])
-  const known = new Set(conditionsAt(check, use).flatMap(({ ast }) => conjuncts(ast)))
   for (const one of ancestors(target)) {
     if (around.has(one)) break
     const { step } = one

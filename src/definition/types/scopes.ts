@@ -2,39 +2,54 @@
 import type { StepRecord, Use } from '../check-context.ts'
 import { isAtEnd } from '../check-names.ts'
 import { nearestName } from '../check-context.ts'
+import type { CheckedExpression } from '../expression.ts'
 import { typeOfContext } from './context-type.ts'
 import type { Env, Reading } from './infer-scope.ts'
 import { stepTypeFor, type Model } from './model.ts'
 import { narrow } from './narrow.ts'
-import { conditionsAt, outcomesOf } from './outcomes.ts'
+import { outcomeOf, placeOf, type Place } from './outcomes.ts'
 import { ERROR, RUN, RUN_AT_END } from './steps.ts'
 import { ANY_MAP, literal, nullable, union, UNKNOWN, type Field, type Type } from './type.ts'
 
 export function envFor(model: Model, use: Use): Env {
   const { check } = model
   const { where } = use
-  const conditions = conditionsAt(check, use)
+  const place = placeOf(model, use)
   const compiled = check.expressions.compile(use.expression.src)
-  const read = [compiled, ...conditions.map(({ src }) => check.expressions.compile(src))]
-  const names = new Map<string, Type>([['inputs', model.inputs], ['env', model.env], ['run', isAtEnd(where) ? RUN_AT_END : RUN]])
-  names.set('steps', stepsType(model, use, new Set(read.flatMap(({ stepIds }) => stepIds))))
-  if (where.record && read.some((one) => one.names.has('context'))) names.set('context', contextType(model, where.record))
-  for (const [name, type] of extraTypes(model, use)) names.set(name, type)
-  let env: Env = { names, facts: new Map() }
-  for (const { ast, record } of conditions) {
-    // A container's context is another one than that of the steps in it.
-    const isSame = record === where.record || !check.expressions.compile(ast.input).names.has('context')
-    if (isSame) env = narrow(ast, true, env)
-  }
+  const env: Env = { names: namesFor(model, use, place, compiled), facts: factsOf(model, use, place) }
   const failIf = where.record?.step?.failIf
   const saysWhy = where.in === 'fail' && failIf !== undefined && use.expression !== failIf
   return saysWhy ? narrow(check.expressions.compile(failIf.src).ast, true, env) : env
 }
 
-function stepsType(model: Model, use: Use, ids: ReadonlySet<string>): Type {
-  const fields = [...ids].flatMap((id): Array<[string, Field]> => {
+/** What the conditions around a place have shown, from the outside in. */
+function factsOf(model: Model, use: Use, place: Place): ReadonlyMap<string, Type> {
+  const { condition, around } = place
+  if (place.facts) return place.facts
+  // A container's context is another one than that of the steps in it.
+  const known = around ? [...factsOf(model, use, around)].filter(([key]) => key !== 'context' && !key.startsWith('context\u0000')) : []
+  let env: Env = { names: new Map(), facts: new Map(known) }
+  if (condition) {
+    const names = namesFor(model, use, place, model.check.expressions.compile(condition.src))
+    env = narrow(condition.ast, true, { names, facts: env.facts })
+  }
+  place.facts = env.facts
+  return env.facts
+}
+
+function namesFor(model: Model, use: Use, place: Place, read: CheckedExpression): Map<string, Type> {
+  const { where } = use
+  const names = new Map<string, Type>([['inputs', model.inputs], ['env', model.env], ['run', isAtEnd(where) ? RUN_AT_END : RUN]])
+  if (read.stepIds.length > 0) names.set('steps', stepsType(model, place, read.stepIds))
+  if (where.record && read.names.has('context')) names.set('context', contextType(model, where.record))
+  for (const [name, type] of extraTypes(model, use)) names.set(name, type)
+  return names
+}
+
+function stepsType(model: Model, place: Place, ids: readonly string[]): Type {
+  const fields = ids.flatMap((id): Array<[string, Field]> => {
     const target = model.check.ids.get(id)
-    return target ? [[id, { type: stepTypeFor(model, target, outcomesOf(model.check, use, target)) }]] : []
+    return target ? [[id, { type: stepTypeFor(model, target, outcomeOf(model.check, place, target)) }]] : []
   })
   return { t: 'map', fields: Object.fromEntries(fields), rest: UNKNOWN }
 }
@@ -75,6 +90,6 @@ function whyMissing(model: Model, use: Use, [root, name = '', member, sign, valu
   const target = root === 'steps' ? check.ids.get(name) : undefined
   if (!target) return undefined
   if (member === 'status' && sign === '==' && value === 'failed') return { reason: '', help: `A failure of "${name}" ends the run before this step, unless "${name}" has continue_on_error: true.` }
-  const { reason, help } = outcomesOf(check, use, target)
+  const { reason, help } = outcomeOf(check, placeOf(model, use), target)
   return reason === undefined || member !== 'output' || sign !== undefined ? undefined : { reason, ...(help === undefined ? {} : { help }) }
 }

@@ -84,14 +84,37 @@ export function union(...types: readonly Type[]): Type {
 }
 
 const identities = new WeakMap<Type, string>()
+let counted = 0
 
 /** Equal for equal types. */
 function identity(type: Type): string {
   if (isLiteral(type)) return `${type.t} ${String(type.v)}`
   if (type.t !== 'map' && type.t !== 'list' && type.t !== 'optional') return type.t
-  const there = identities.get(type) ?? JSON.stringify(type)
+  // Large ones are only equal to themselves: writing them out may take for ever.
+  const there = identities.get(type) ?? (sizeOf(type) > MAX_SIZE ? `#${++counted}` : JSON.stringify(type))
   identities.set(type, there)
   return there
+}
+
+const sizes = new WeakMap<Type, number>()
+
+/** How many types a type is made of, written out: types that share parts are small in memory, and may be huge to whoever walks them. */
+export function sizeOf(type: Type): number {
+  const there = sizes.get(type)
+  if (there !== undefined) return there
+  const parts = type.t === 'list' || type.t === 'optional' ? [type.of] : type.t === 'union' ? type.of : type.t === 'map' ? [...Object.values(type.fields).map((field) => field.type), ...(type.rest ? [type.rest] : [])] : []
+  const size = parts.reduce((sum, part) => sum + sizeOf(part), 1)
+  sizes.set(type, size)
+  return size
+}
+
+const MAX_SIZE = 1_500
+
+/** Nothing is known of what is larger, but the names at its top. */
+export function boundedType(type: Type): Type {
+  if (sizeOf(type) <= MAX_SIZE) return type
+  if (type.t !== 'map' || Object.keys(type.fields).length > MAX_SIZE / 2) return type.t === 'map' ? ANY_MAP : UNKNOWN
+  return { ...type, fields: Object.fromEntries(Object.entries(type.fields).map(([name, field]) => [name, sizeOf(field.type) > 20 ? { ...field, type: UNKNOWN } : field])) }
 }
 
 /** Without literals: what a value that is written out today may be tomorrow. */

@@ -15,9 +15,9 @@ import { narrow } from './narrow.ts'
 import { typeOfSchema } from './schema-type.ts'
 import { envFor, readingFor } from './scopes.ts'
 import { merges, outputOfKind } from './steps.ts'
-import { ANY_LIST, ANY_MAP, asData, listOf, literal, NULL, nullable, STRING, union, UNKNOWN, widen, type Field, type MapType, type Type } from './type.ts'
+import { ANY_LIST, ANY_MAP, asData, boundedType, listOf, literal, NULL, nullable, STRING, union, UNKNOWN, widen, type Field, type MapType, type Type } from './type.ts'
 
-const BUDGET = 60_000
+const BUDGET = 40_000
 
 export function createModel(check: Check, definition: Definition, sources: TypeSources): Model {
   const uses = new Map<ScalarNode, Use[]>()
@@ -29,7 +29,7 @@ export function createModel(check: Check, definition: Definition, sources: TypeS
   const model: Model = {
     check, definition, sources, inputs: inputsType(definition), uses, numbers: new Map([...check.ids.values()].map((record, i) => [record, i])),
     env: { t: 'map', fields: Object.fromEntries(Object.keys(definition.env).map((name): [string, Field] => [name, { type: STRING }])) },
-    returned: new Map(), outputs: new Map(), before: new Map(), after: new Map(), types: new Map(), steps: new Map(), budget: { left: BUDGET },
+    places: new Map(), returned: new Map(), outputs: new Map(), before: new Map(), after: new Map(), types: new Map(), steps: new Map(), budget: { left: BUDGET },
   }
   for (const list of check.lists) if (!list.parent) visitList(model, list)
   return model
@@ -111,14 +111,14 @@ function loosened(before: Context, after: Context): Context {
 function completedOutput(model: Model, record: StepRecord): Type {
   const { step } = record
   if (!step) return UNKNOWN
-  const output = asData(outputOfKind(step.kind, {
+  const output = boundedType(asData(outputOfKind(step.kind, {
     worker: model.sources.worker,
     valuesOf: (key) => {
       const values = entryOf(record.node, key)?.value
-      return values ? widen(typeOfNode(model, values, record)) : UNKNOWN
+      return values ? widen(boundedType(typeOfNode(model, values, record))) : UNKNOWN
     },
     branches: () => record.branches.map((list) => ({ name: list.prefix.split('/').at(-2) ?? '', output: lastOutput(model, list) })),
-  }))
+  })))
   model.returned.set(record, output)
   const { failIf } = step
   if (!failIf) return output
@@ -144,7 +144,7 @@ export function typeOfUse(model: Model, use: Use): Type {
   }
   const reading = readingFor(model, use, { tell, missed: () => { missed = true } })
   const found = inferExpression(ast, envFor(model, use), reading)
-  const type = missed ? nullable(found) : found
+  const type = boundedType(missed ? nullable(found) : found)
   model.types.set(use, type)
   return type
 }

@@ -2,7 +2,7 @@
  * From the types of a TypeScript checker, whichever version it is of, to the types of data: what a function's value is once it has become JSON, and
  * what JSON it can be given. Bounded in depth, members and work; what lies beyond is `unknown`, of which nothing is told.
  */
-import { ANY_MAP, BOOLEAN, listOf, literal, mapOf, NULL, NUMBER, STRING, union, UNKNOWN, type Field, type Type } from '../../definition/types/type.ts'
+import { ANY_MAP, BOOLEAN, listOf, literal, mapOf, NULL, NUMBER, sizeOf, STRING, union, UNKNOWN, type Field, type Type } from '../../definition/types/type.ts'
 
 export interface Property<T> {
   name: string
@@ -61,7 +61,8 @@ function convert<T>(conversion: Conversion<T>, type: T, depth: number): Type {
   if (there) return there
   if (open.has(id)) return UNKNOWN
   open.add(id)
-  const found = convertShape(conversion, shapes.shape(type), depth)
+  const all = convertShape(conversion, shapes.shape(type), depth)
+  const found = sizeOf(all) > MAX_NODES ? UNKNOWN : all
   open.delete(id)
   done.set(id, found)
   return found
