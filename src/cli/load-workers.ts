@@ -23,8 +23,11 @@ export async function readTypes({ project }: Services): Promise<ReadResult> {
   return readWorkerTypes({ projectDir: project.dir, dirs: ['workers'], cacheDir: project.cacheDir })
 }
 
-export function sourcesOfTypes(types: ReadResult): TypeSources {
-  return { worker: (name) => ('workers' in types ? types.workers.get(name) : undefined) }
+/** With what the schemas of loaded workers say, where that is more. */
+export async function sourcesOfTypes(types: ReadResult, loaded: readonly LoadedWorker[]): Promise<TypeSources> {
+  const { withSchemas } = await import('../runtime/types/schema-types.ts')
+  const workers = withSchemas('workers' in types ? types.workers : new Map(), loaded)
+  return { worker: (name) => workers.get(name) }
 }
 
 export interface Requirement {

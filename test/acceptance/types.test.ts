@@ -64,6 +64,26 @@ test('without a usable TypeScript one line says so, and the rest is checked', as
   assert.doesNotMatch(stdout, /MAG1072/)
 })
 
+/** As libraries do that turn their schemas into JSON Schema. */
+const SCHEMA = `const schema = (json) => ({ '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }), jsonSchema: { input: () => json.input, output: () => json.output } } })
+const input = schema({ input: { type: 'object', properties: { n: { type: 'number' } }, required: ['n'] }, output: {} })
+const output = schema({ input: {}, output: { type: 'object', properties: { total: { type: 'number' } }, required: ['total'], additionalProperties: false } })
+const broken = schema({ get input() { throw new Error('not representable') }, output: {} })
+`
+
+test('without TypeScript, schemas that become JSON Schema are known', async (t) => {
+  const dir = project(t, {
+    'workers/a.js': `${NAMED}${SCHEMA}export default [worker('a', { input, output }, () => ({ total: 1 })), worker('b', { input: broken }, () => ({}))]\n`,
+    'workflows/w.yaml': 'steps:\n  - { id: a, worker: a, with: { m: 1 } }\n  - { id: b, worker: b, with: { n: "${{ steps.a.output.totl }}" } }\n',
+    'node_modules/typescript/package.json': '{ "name": "typescript", "version": "9.9.9", "exports": { "./package.json": "./package.json" } }',
+  })
+  const { code, stdout } = await mag(['validate'], { cwd: dir })
+  assert.equal(code, 2)
+  assert.match(stdout, /w\.yaml:2:25 error MAG1070: Worker "a" needs "n" \(a number\)/)
+  assert.match(stdout, /w\.yaml:3:\d+ error MAG1072: steps\.a\.output has no "totl"/)
+  assert.match(stdout, /2 problems/)
+})
+
 test('types that come to nothing never keep a run from starting', async (t) => {
   const dir = project(t, {
     'workers/a.ts': `${NAMED}export default worker('a', () => ({ n: 1 }))\n`,

@@ -8,7 +8,7 @@ import { readWorkflow, workflowFiles } from '../../runtime/project.ts'
 import type { Run } from '../args.ts'
 import { yamlText } from '../drive.ts'
 import { EXIT } from '../errors.ts'
-import { readTypes, sourcesOfTypes } from '../load-workers.ts'
+import { loadAll, readTypes, sourcesOfTypes } from '../load-workers.ts'
 import { formatOf, openServices, text } from '../services.ts'
 import { isTty } from '../terminal.ts'
 import { safeJson } from '../text.ts'
@@ -17,12 +17,13 @@ export const run: Run = async ({ options }) => {
   const services = await openServices(options)
   const files = workflowFiles(services.project)
   if (files.length === 0) throw new MagError('MAG2001', 'there are no workflows here', { exitCode: EXIT.notFound, hint: 'a project has a folder workflows/; name another with --dir' })
-  const types = await readTypes(services)
+  const [types, loaded] = await Promise.all([readTypes(services), loadAll(services)])
+  const sources = await sourcesOfTypes(types, loaded.workers)
   if ('unchecked' in types) services.err(`the types of workers are not known: ${types.unchecked}; ${types.hint}\n`)
   const declared: WorkflowTypes[] = []
   const left: string[] = []
   for (const file of files) {
-    const read = await readWorkflow(services.project, file, sourcesOfTypes(types))
+    const read = await readWorkflow(services.project, file, sources)
     if (!read.types) left.push(file)
     else declared.push(read.types)
   }
