@@ -42,6 +42,8 @@ export interface RunRecord {
   /** Hash of the pinned definition. */
   definition: string
   key: string | null
+  /** Id of the run that started this one as a child. */
+  parent: string | null
   /** As of the last start, wait or end; between those it may lag behind the history by design. */
   state: RunState
   /** Sequence number of the last event that this record's fields reflect or a later one. */
@@ -77,7 +79,7 @@ export interface Commit {
   /** Dense from expectedSeq + 1. May be empty when only `handled`, `patch` or `tasks` matter. */
   events: RunEvent[]
   /** With expectedSeq 0 only. `key`: idempotency key, unique in the store; `inputHash` tells same from other input. */
-  create?: { workflow: string; definition: string; key?: string; inputHash: string; createdAt: number }
+  create?: { workflow: string; definition: string; key?: string; parent?: string; inputHash: string; createdAt: number }
   patch?: RunPatch
   /** Inbox ids that this commit has handled: removed with it, or not at all. */
   handled?: number[]
@@ -129,10 +131,23 @@ export interface ListFilter {
   states?: RunState[]
   workflow?: string
   since?: number
+  /** Children of that run only; null: runs that are nobody's children. */
+  parent?: string | null
   limit: number
   /** Opaque, from the previous page. */
   cursor?: string
 }
+
+/** Who holds a slot of a key: a step of a run, or with path '' the run itself. */
+export interface SlotHolder {
+  key: string
+  runId: string
+  path: string
+  /** Epoch ms. */
+  since: number
+}
+
+export type SlotResult = { taken: true } | { taken: false; holders: SlotHolder[] }
 
 export interface LogLine {
   runId: string
@@ -181,6 +196,12 @@ export interface Backend {
    */
   claim(runId: string, owner: Owner): Promise<ClaimResult>
 
+  /**
+   * As `claim`, and a final run becomes open again (`running`, nothing else of it changes): only for a recorded retry. Its
+   * history is the caller's to append to.
+   */
+  reopen(runId: string, owner: Owner): Promise<ClaimResult>
+
   run(runId: string): Promise<RunRecord | undefined>
   /** Ids that begin with the prefix (case-insensitive), at most `limit`. */
   find(prefix: string, limit: number): Promise<string[]>
@@ -214,6 +235,16 @@ export interface Backend {
   settleTask(owner: Owner, task: { runId: string; token: number }, outcome: Message): Promise<boolean>
   /** Tasks whose lease has lapsed or whose holder was fenced or left: each removed and a `lost` outcome sent. Returns how many. */
   reapTasks(now: number, limit: number): Promise<number>
+
+  /** One of `limit` places of a key, over all runs. A holder that asks again has it already. Slots end with their run only through `freeSlots`. */
+  takeSlot(request: { key: string; limit: number; runId: string; path: string }): Promise<SlotResult>
+  /** Idempotent. */
+  freeSlots(slots: Array<{ key: string; runId: string; path: string }>): Promise<void>
+  slots(filter: { key: string } | { runId: string }): Promise<SlotHolder[]>
+  /** A small value shared by all runs; undefined where there is none or its time is over. */
+  value(key: string): Promise<{ value: Json; version: number } | undefined>
+  /** `version`: only if it is that one still, 0 for none; else whatever is there is replaced. False: somebody was quicker. */
+  putValue(request: { key: string; value: Json; version?: number; ttlMs?: number }): Promise<boolean>
 
   /** Called with a hint that something may have changed through another process or handle. Never relied upon alone. */
   watch(listener: () => void): () => void

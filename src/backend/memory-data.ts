@@ -1,7 +1,7 @@
 /** What all handles on a memory store share: plain collections, and the one place where a commit is applied. */
 import { isFinal } from '../model/event.ts'
 import type { Message } from '../model/message.ts'
-import type { Commit, CommitResult, Now, Owner, ProcessRecord, RunRecord } from './backend.ts'
+import type { Commit, CommitResult, Now, Owner, ProcessRecord, RunRecord, SlotHolder } from './backend.ts'
 import { isGone, servedBy } from './common.ts'
 
 export interface StoredRun {
@@ -40,6 +40,8 @@ export class MemoryData {
   readonly processes = new Map<string, ProcessRecord>()
   readonly definitions = new Map<string, string>()
   readonly listeners = new Map<object, Set<() => void>>()
+  readonly slots = new Map<string, SlotHolder[]>()
+  readonly values = new Map<string, { value: string; version: number; expires: number }>()
   inbox: StoredMessage[] = []
   tasks: StoredTask[] = []
   #counter = 0
@@ -75,14 +77,14 @@ export class MemoryData {
   }
 
   #create(commit: Commit, create: NonNullable<Commit['create']>, sameId: StoredRun | undefined): CommitResult {
-    const { workflow, definition, key = null, inputHash, createdAt } = create
+    const { workflow, definition, key = null, parent = null, inputHash, createdAt } = create
     const existing = sameId ?? this.runs.get(key === null ? '' : (this.keys.get(key) ?? ''))
     if (existing) {
       const sameInput = existing.record.workflow === workflow && existing.inputHash === inputHash
       return { status: 'exists', runId: existing.record.id, sameInput }
     }
     const record: RunRecord = {
-      id: commit.runId, workflow, definition, key, state: 'pending', seq: 0, owner: commit.owner.id, wakeAt: null,
+      id: commit.runId, workflow, definition, key, parent, state: 'pending', seq: 0, owner: commit.owner.id, wakeAt: null,
       createdAt, updatedAt: createdAt, finishedAt: null, note: null,
     }
     const run: StoredRun = { record, inputHash, seq: 0, commits: [], logs: [] }

@@ -4,11 +4,12 @@
  * in a store on disk. Several handles on one store stand for several processes. It must never decide about workflows.
  */
 import type { RunEvent } from '../model/event.ts'
+import type { Json } from '../model/json.ts'
 import type { Task } from '../model/command.ts'
 import type { Message } from '../model/message.ts'
 import type {
   Backend, CheckResult, ClaimedTask, ClaimResult, Commit, CommitResult, InboxItem, ListFilter, LogLine, Now, Owner, ProcessInfo,
-  ProcessRecord, RunRecord,
+  ProcessRecord, RunRecord, SlotHolder, SlotResult,
 } from './backend.ts'
 import { checkShape, closedError, fencedError, formatCursor, isGone, lostOutcome, newestFirst, parseCursor } from './common.ts'
 import { MemoryData, type StoredTask } from './memory-data.ts'
@@ -119,6 +120,17 @@ class MemoryBackend implements Backend {
     return { status: 'ok', record: { ...run.record }, previousOwner }
   }
 
+  async reopen(runId: string, owner: Owner): Promise<ClaimResult> {
+    const store = this.#store
+    if (!store.live(owner)) throw fencedError()
+    const run = store.runs.get(runId)
+    if (run && !store.open.has(run)) {
+      Object.assign(run.record, { state: 'running', finishedAt: null, note: null, owner: null, updatedAt: store.now() } satisfies Partial<RunRecord>)
+      store.open.add(run)
+    }
+    return this.claim(runId, owner)
+  }
+
   async run(runId: string): Promise<RunRecord | undefined> {
     const run = this.#store.runs.get(runId)
     return run && { ...run.record }
@@ -131,13 +143,14 @@ class MemoryBackend implements Backend {
   }
 
   async list(filter: ListFilter): Promise<{ items: RunRecord[]; nextCursor: string | null }> {
-    const { states, workflow, since, limit } = filter
+    const { states, workflow, since, parent, limit } = filter
     const mark = parseCursor(filter.cursor)
     const matching = [...this.#store.runs.values()]
       .map((run) => run.record)
       .filter((record) => !states || states.includes(record.state))
       .filter((record) => workflow === undefined || record.workflow === workflow)
       .filter((record) => since === undefined || record.createdAt >= since)
+      .filter((record) => parent === undefined || record.parent === parent)
       .filter((record) => !mark || record.createdAt < mark.createdAt || (record.createdAt === mark.createdAt && record.id < mark.id))
       .sort(newestFirst)
     const items = matching.slice(0, limit).map((record) => ({ ...record }))
@@ -244,6 +257,46 @@ class MemoryBackend implements Backend {
     for (const task of reaped) store.send(task.runId, lostOutcome(parse<Task>(task.task), lostReason(task, now)))
     if (reaped.size > 0) this.#changed()
     return reaped.size
+  }
+
+  async takeSlot({ key, limit, runId, path }: { key: string; limit: number; runId: string; path: string }): Promise<SlotResult> {
+    const store = this.#store
+    const holders = store.slots.get(key) ?? []
+    if (holders.some((holder) => holder.runId === runId && holder.path === path)) return { taken: true }
+    if (holders.length >= limit) return { taken: false, holders: structuredClone(holders) }
+    store.slots.set(key, [...holders, { key, runId, path, since: store.now() }])
+    this.#changed()
+    return { taken: true }
+  }
+
+  async freeSlots(slots: Array<{ key: string; runId: string; path: string }>): Promise<void> {
+    const store = this.#store
+    for (const { key, runId, path } of slots) {
+      const left = (store.slots.get(key) ?? []).filter((holder) => holder.runId !== runId || holder.path !== path)
+      if (left.length > 0) store.slots.set(key, left)
+      else store.slots.delete(key)
+    }
+    this.#changed()
+  }
+
+  async slots(filter: { key: string } | { runId: string }): Promise<SlotHolder[]> {
+    const { slots } = this.#store
+    const found = 'key' in filter ? (slots.get(filter.key) ?? []) : [...slots.values()].flat().filter((holder) => holder.runId === filter.runId)
+    return structuredClone(found)
+  }
+
+  async value(key: string): Promise<{ value: Json; version: number } | undefined> {
+    const store = this.#store
+    const found = store.values.get(key)
+    return found && found.expires > store.now() ? { value: parse<Json>(found.value), version: found.version } : undefined
+  }
+
+  async putValue({ key, value, version, ttlMs }: { key: string; value: Json; version?: number; ttlMs?: number }): Promise<boolean> {
+    const store = this.#store
+    const there = (await this.value(key))?.version ?? 0
+    if (version !== undefined && version !== there) return false
+    store.values.set(key, { value: JSON.stringify(value), version: store.next(), expires: ttlMs === undefined ? Number.POSITIVE_INFINITY : store.now() + ttlMs })
+    return true
   }
 
   watch(listener: () => void): () => void {

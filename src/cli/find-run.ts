@@ -22,7 +22,7 @@ export async function findRun(backend: Backend, typed: string): Promise<RunRecor
 }
 
 async function lastRun(backend: Backend, typed: '@last' | '@last-failed'): Promise<RunRecord> {
-  const { items } = await backend.list({ limit: 1, ...(typed === '@last' ? {} : { states: BAD_ENDS }) })
+  const { items } = await backend.list({ limit: 1, parent: null, ...(typed === '@last' ? {} : { states: BAD_ENDS }) })
   const [record] = items
   if (record) return record
   throw noRun(typed)

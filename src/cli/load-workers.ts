@@ -31,13 +31,13 @@ export async function sourcesOfTypes(types: ReadResult, loaded: readonly LoadedW
 }
 
 export interface Requirement {
-  /** Where the definition came from; absent for one that a run has pinned. */
-  workflow?: WorkflowFile
+  /** Where the definitions came from; absent for those that a run has pinned. */
+  files?: readonly WorkflowFile[]
 }
 
-/** The workers that a definition names. Refuses (exit 2) where one is missing or its file cannot be loaded. */
-export async function requireWorkers(services: Services, definition: Definition, { workflow }: Requirement = {}): Promise<LoadedWorker[]> {
-  const names = workerNames(definition)
+/** The workers that definitions name. Refuses (exit 2) where one is missing or its file cannot be loaded. */
+export async function requireWorkers(services: Services, definitions: readonly Definition[], { files = [] }: Requirement = {}): Promise<LoadedWorker[]> {
+  const names = [...new Set(definitions.flatMap(workerNames))]
   if (names.length === 0) return []
   const { workers, problems } = await loadAll(services, names)
   const have = new Set(workers.map(({ name }) => name))
@@ -50,21 +50,29 @@ export async function requireWorkers(services: Services, definition: Definition,
   const twice = broken.find(({ code, message }) => code === 'MAG1102' && names.some((name) => message.startsWith(`worker "${name}" `)))
   if (twice) throw new MagError('MAG1102', `${twice.message}; nothing was started`, { exitCode: EXIT.usage, hint: 'rename one of them; mag workers list' })
   if (missing.length === 0) return workers
-  throw await missingError(services, missing, workflow)
+  throw await missingError(services, missing, files)
 }
 
-async function missingError(services: Services, missing: string[], workflow: WorkflowFile | undefined): Promise<MagError> {
+async function missingError(services: Services, missing: string[], files: readonly WorkflowFile[]): Promise<MagError> {
   const { nearest } = await import('../model/nearest.ts')
   const { workers } = await loadAll(services)
   const all = workers.map(({ name }) => name)
   const lines = missing.map((name) => {
-    const use = workflow?.workers.find(({ worker }) => worker === name)
+    const use = usesOf(files, name)?.use
     const near = nearest(name, all)
     return `${use ? `step "${use.step}" needs worker "${name}"` : `worker "${name}"`}, which no file in workers/ has${near ? `; did you mean "${near}"?` : ''}`
   })
-  const first = workflow?.workers.find(({ worker }) => worker === missing[0])
+  const first = usesOf(files, missing[0] ?? '')
   return new MagError('MAG2020', lines.length === 1 ? String(lines[0]) : ['workers are missing; nothing was started', ...lines].join('\n'), {
     exitCode: EXIT.usage, hint: 'mag workers list',
-    ...(first && workflow ? { location: { file: workflow.file, line: first.line, column: first.column } } : {}),
+    ...(first ? { location: { file: first.file, line: first.use.line, column: first.use.column } } : {}),
   })
+}
+
+function usesOf(files: readonly WorkflowFile[], name: string): { file: string; use: WorkflowFile['workers'][number] } | undefined {
+  for (const { file, workers } of files) {
+    const use = workers.find(({ worker }) => worker === name)
+    if (use) return { file, use }
+  }
+  return undefined
 }

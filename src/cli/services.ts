@@ -1,14 +1,16 @@
 /** From a command's options to the parts it needs. All wiring of commands to stores, projects and sessions is here. */
 import type { Backend, LogLine, ProcessRecord, RunRecord } from '../backend/backend.ts'
 import { openBackend } from '../backend/open.ts'
+import type { Compiled } from '../engine/transition.ts'
 import type { Config } from '../model/config.ts'
-import type { Definition, Step } from '../model/definition.ts'
+import { workersOf, type Definition } from '../model/definition.ts'
 import { MagError } from '../model/error.ts'
 import type { RunEvent } from '../model/event.ts'
 import { systemClock, type Clock } from '../runtime/clock.ts'
 import { readConfig, setting } from '../runtime/config.ts'
 import type { LoadedWorker } from '../runtime/loader/loader.ts'
 import { findProject, type Project } from '../runtime/project.ts'
+import type { SecretSource } from '../runtime/secrets.ts'
 import type { PinnedDefinition, Session } from '../runtime/session.ts'
 import type { OwnerText } from '../view/pages.ts'
 import type { RunFacts } from '../view/document.ts'
@@ -103,6 +105,16 @@ export interface SessionRequest {
   onLog?: (line: LogLine) => void
   onFatal?: (error: MagError) => void
   onHeld?: (error: MagError) => void
+  secret?: SecretSource
+}
+
+/** Values for the secrets that the definitions declare, or undefined where they declare none. Throws where one is not set. */
+export async function secretsOf(services: Services, definitions: readonly Definition[]): Promise<SecretSource | undefined> {
+  const names = [...new Set(definitions.flatMap((definition) => definition.secrets))]
+  const file = text(services.options.secretsFile)
+  if (names.length === 0 && file === undefined) return undefined
+  const { openSecrets } = await import('./secrets.ts')
+  return openSecrets(services, names, file)
 }
 
 export async function openRunSession(services: Services, request: SessionRequest): Promise<Session> {
@@ -113,20 +125,21 @@ export async function openRunSession(services: Services, request: SessionRequest
 
 /** Names of the workers that a definition uses, those that undo included. */
 export function workerNames(definition: Definition): string[] {
-  const names = new Set<string>()
-  const visit = (step: Step): void => {
-    if (step.kind.type === 'worker') names.add(step.kind.worker)
-    if (step.kind.type === 'parallel') for (const branch of step.kind.branches) branch.steps.forEach(visit)
-    if (step.compensate) names.add(step.compensate.worker)
-  }
-  for (const list of [definition.steps, definition.onFailure, definition.finally]) list.forEach(visit)
-  return [...names]
+  return [...workersOf(definition)]
 }
 
 export async function pinnedOf(backend: Backend, record: RunRecord): Promise<PinnedDefinition> {
   const pinned = await backend.definition(record.definition)
   if (pinned === undefined) throw new MagError('STORE_CORRUPT', `the store has no definition ${record.definition} of run ${record.id}`, { exitCode: 7, hint: 'mag doctor' })
   return { hash: record.definition, text: pinned, definition: JSON.parse(pinned) as Definition }
+}
+
+/** The run's pinned definition, ready to fold its history. */
+export async function compiledOf(backend: Backend, record: RunRecord): Promise<Compiled> {
+  const { definition, hash, text: pinned } = await pinnedOf(backend, record)
+  const { compile } = await import('../engine/transition.ts')
+  const expressions = pinned.includes('"t":"expr"') ? (await import('../definition/expression.ts')).createExpressions() : undefined
+  return compile(definition, hash, expressions)
 }
 
 /** The run as of now, its whole history folded. `each` sees every event after it is folded in. */

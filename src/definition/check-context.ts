@@ -23,6 +23,10 @@ export interface StepRecord {
   /** Ids of the steps of its list that it waits for, once they are checked. */
   after: string[]
   branches: ListRecord[]
+  /** What is inside runs more than once, and is not seen from outside. */
+  repeats: 'foreach' | 'loop' | undefined
+  /** The name of a foreach's element. */
+  as: string | undefined
 }
 
 export interface ListRecord {
@@ -35,9 +39,14 @@ export interface ListRecord {
 }
 
 /** Where an expression stands: decides which names it may read. */
+/**
+ * `once`: evaluated before the elements of a foreach; `loop`: after an iteration; `start`: before any step.
+ */
 export interface Where {
-  in: 'step' | 'fail' | 'undo' | 'outputs' | 'env'
+  in: 'step' | 'once' | 'loop' | 'fail' | 'undo' | 'outputs' | 'env' | 'start'
   record?: StepRecord
+  /** Secrets may stand here. */
+  secrets?: boolean
 }
 
 export interface Use {
@@ -57,6 +66,15 @@ export interface WorkerUse {
   endColumn: number
 }
 
+/** A workflow that a step starts as a child. */
+export interface WorkflowUse {
+  workflow: string
+  step: string
+  line: number
+  column: number
+  endColumn: number
+}
+
 export interface Check {
   report: Report
   /** As written; undefined where the file is no map. */
@@ -66,9 +84,11 @@ export interface Check {
   lists: ListRecord[]
   uses: Use[]
   workers: WorkerUse[]
+  workflows: WorkflowUse[]
   /** Declared inputs; undefined: any are accepted. */
   inputs: ReadonlySet<string> | undefined
   env: ReadonlySet<string>
+  secrets: ReadonlySet<string>
   stepCount: number
   /** Keywords of JSON Schema in it so far. */
   schemaKeywords: number

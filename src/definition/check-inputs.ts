@@ -38,6 +38,12 @@ export function inputSchema(): JsonObject {
   return { type: 'object', properties, additionalProperties: false }
 }
 
+/** A schema of a payload: for the editors' schema. */
+export function payloadSchema(): JsonObject {
+  const { optional: _, ...properties } = inputSchema().properties as JsonObject
+  return { type: 'object', properties, additionalProperties: false }
+}
+
 function readInput(check: Check, { key, value: node }: Entry): InputSpec | undefined {
   if (node.kind === 'scalar' && node.value === null) return { schema: {}, optional: false }
   if (node.kind !== 'map') {

@@ -8,7 +8,7 @@ import type { CheckedExpression } from './expression.ts'
 import type { Span } from './report.ts'
 import { offsetInScalar } from './scalar-places.ts'
 import { clip } from './tree.ts'
-import { ancestors, createVisibility, type Visibility } from './visibility.ts'
+import { ancestors, createVisibility, repeatedAround, type Visibility } from './visibility.ts'
 
 const ALWAYS = ['inputs', 'context', 'steps', 'env', 'run']
 const RUN_FIELDS: ReadonlySet<string> = new Set(['id', 'workflow', 'started_at'])
@@ -62,6 +62,19 @@ export function spanOf(check: Check, { node, index }: Use, range: Span): Span {
   return { start, end: Math.max(start + 1, end) }
 }
 
+function namesAt(where: Where): string[] {
+  if (where.in === 'env') return ['inputs', 'run']
+  if (where.in === 'start') return ['inputs', 'env', 'run']
+  return [...ALWAYS, ...elementNames(where), ...extraNames(where)]
+}
+
+/** `index` and the `as` names of the foreach and loops around, the step's own included where it is an element's. */
+function elementNames({ record, in: place }: Where): string[] {
+  if (!record) return []
+  const around = ancestors(record).filter((one) => one.repeats && (one !== record || (one.repeats === 'foreach' ? place !== 'once' : place === 'loop')))
+  return around.length === 0 ? [] : ['index', ...around.flatMap((one) => one.as ?? [])]
+}
+
 /** Names beside those that stand everywhere. */
 function extraNames(where: Where): string[] {
   switch (where.in) {
@@ -78,10 +91,10 @@ export function isAtEnd({ record }: Where): boolean {
 
 function checkReference(check: Check, use: Use, reference: Reference, visibility: Visibility): void {
   const { root, path, spans } = reference
-  const names = use.where.in === 'env' ? ['inputs', 'run'] : ALWAYS
+  const names = namesAt(use.where)
   const at = (index: number): Span => spanOf(check, use, spans[index] ?? { start: 0, end: use.expression.src.length })
-  if (!names.includes(root) && !extraNames(use.where).includes(root)) {
-    check.report.error('MAG1024', at(0), `Unknown name "${clip(root)}"`, hintForName(check, root, [...names, ...extraNames(use.where)]))
+  if (!names.includes(root)) {
+    check.report.error(root === 'secrets' ? 'MAG1065' : 'MAG1024', at(0), root === 'secrets' ? 'A secret cannot stand here: it would be recorded' : `Unknown name "${clip(root)}"`, hintForName(check, root, names))
     return
   }
   const [first, second] = path
@@ -114,8 +127,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   output: 'The step\'s own result is `output` in fail_if, fail_message and compensate.with; that of another step is steps.<id>.output.',
   error: 'The failure is `error` in on_failure, finally and compensate.with; that of another step is steps.<id>.error.',
   outcome: 'It stands in compensate.with only.',
-  secrets: '`secrets` is not supported by this version of mag yet.', item: '`foreach` is not supported by this version of mag yet.',
-  index: '`foreach` is not supported by this version of mag yet.',
+  secrets: 'Secrets stand in `with`, `env` and `http` only, as a whole ${{ secrets.NAME }}.', item: 'It stands in and inside of a step with `foreach`.',
+  index: 'It stands in and inside of a step with `foreach`, `while` or `until`.',
 }
 
 function known(check: Check, span: () => Span, name: string, names: ReadonlySet<string>, what: string): void {
@@ -132,9 +145,14 @@ function checkStep(check: Check, use: Use, id: string, span: () => Span, visibil
     return
   }
   const { record } = use.where
-  if (!record || SECTIONS.indexOf(record.list.section) > SECTIONS.indexOf(target.list.section)) return
+  const repeated = repeatedAround(target)
+  if (!record || SECTIONS.indexOf(record.list.section) > SECTIONS.indexOf(target.list.section)) {
+    if (repeated) check.report.error('MAG1025', span(), `Step "${id}" runs more than once and is not seen from outside`, `Read the results of all: steps.${repeated.id}.output`)
+    return
+  }
+  if (use.where.in === 'loop' && isInLoop(record, target)) return
   if (target === record) {
-    const help = use.where.in === 'step' ? 'It has not run yet.' : 'Its own result is `output` here.'
+    const help = use.where.in === 'step' || use.where.in === 'once' ? 'It has not run yet.' : 'Its own result is `output` here.'
     check.report.error('MAG1025', span(), `Step "${id}" cannot read itself`, help)
     return
   }
@@ -142,11 +160,18 @@ function checkStep(check: Check, use: Use, id: string, span: () => Span, visibil
   check.report.error('MAG1025', span(), `Step "${record.id}" does not depend on "${id}" and cannot read it`, helpToSee(record, target, visibility))
 }
 
+/** `while` and `until` see the latest iteration, but nothing that is repeated within it. */
+function isInLoop(record: StepRecord, target: StepRecord): boolean {
+  return repeatedAround(target) === record
+}
+
 /** Each one begins when those before it have ended. */
 const SECTIONS = ['steps', 'on_failure', 'finally']
 
 function helpToSee(record: StepRecord, target: StepRecord, visibility: Visibility): string {
   if (target.list.section !== record.list.section) return `It stands in \`${target.list.section}\`, which begins later.`
+  const repeated = repeatedAround(target)
+  if (repeated && !ancestors(record).includes(repeated)) return `It runs more than once and is not seen from outside; the results of all are steps.${repeated.id}.output.`
   const own = ancestors(record).find((one) => one.list === target.list)
   if (own && visibility.sees(target, own)) return `"${target.id}" waits for "${own.id}": move it above, or read it in a step after it.`
   if (own && own !== target) return `Add it to the needs of "${own.id}": needs: [${[...new Set([...own.after, target.id])].join(', ')}]`

@@ -1,6 +1,6 @@
-/** The workers that a definition names, against those that there are. */
+/** The workers and workflows that a definition names, against those that there are. */
 import type { Problem } from '../model/problem.ts'
-import type { WorkerUse } from './check-context.ts'
+import type { WorkerUse, WorkflowUse } from './check-context.ts'
 import { nearName } from './near.ts'
 
 /** Of different names: each is compared with all that there are. */
@@ -16,5 +16,14 @@ export function checkWorkers({ file, workers }: { file: string; workers: readonl
     return {
       code: 'MAG1050', severity: 'error', message: `No worker "${worker}", which step "${step}" names`, help, file, line, column, endLine: line, endColumn,
     }
+  })
+}
+
+export function checkChildren({ file, workflows }: { file: string; workflows: readonly WorkflowUse[] }, known: readonly string[]): Problem[] {
+  const names = new Set(known)
+  return workflows.filter(({ workflow }) => !names.has(workflow)).slice(0, MAX_SUGGESTIONS).map(({ workflow, step, line, column, endColumn }) => {
+    const near = nearName(workflow, known)
+    const help = near ? `Did you mean "${near}"?` : known.length > 20 ? 'mag workflows list shows those that there are.' : `There are: ${known.join(', ')}.`
+    return { code: 'MAG1051', severity: 'error', message: `No workflow "${workflow}", which step "${step}" starts`, help, file, line, column, endLine: line, endColumn }
   })
 }

@@ -2,7 +2,7 @@
 import type { Check, StepRecord } from './check-context.ts'
 import type { Span } from './report.ts'
 import { entryOf } from './tree.ts'
-import { createVisibility } from './visibility.ts'
+import { ancestors, createVisibility, repeatedAround } from './visibility.ts'
 
 /** More writers of one key than this are compared with their neighbours only. */
 const MAX_COMPARED = 40
@@ -16,6 +16,8 @@ interface Writer {
 export function checkWriters(check: Check): void {
   const byKey = new Map<string, Writer[]>()
   for (const record of check.ids.values()) {
+    // What elements and iterations write is not seen outside of them.
+    if (record.repeats || repeatedAround(record)) continue
     const values = entryOf(record.node, 'set')?.value
     for (const { key, keySpan: span } of values?.kind === 'map' ? values.entries : []) {
       const there = byKey.get(key)
@@ -36,5 +38,15 @@ export function checkWriters(check: Check): void {
 }
 
 function areRivals(one: StepRecord, other: StepRecord): boolean {
-  return one.list.section === other.list.section && one !== other
+  return one.list.section === other.list.section && one !== other && !areCases(one, other)
+}
+
+/** In two cases of one switch: only one of them ever runs. */
+function areCases(one: StepRecord, other: StepRecord): boolean {
+  const around = ancestors(other)
+  for (const own of ancestors(one)) {
+    const beside = around.find((there) => there.list.parent === own.list.parent)
+    if (beside) return beside.list !== own.list && entryOf(own.list.parent?.node ?? own.node, 'switch') !== undefined
+  }
+  return false
 }

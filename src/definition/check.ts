@@ -5,7 +5,7 @@
 import type { Definition, Value } from '../model/definition.ts'
 import { WORKFLOW_NAME } from '../model/id.ts'
 import type { Problem } from '../model/problem.ts'
-import { SUGGESTION_BUDGET, wrongType, type Check, type WorkerUse } from './check-context.ts'
+import { SUGGESTION_BUDGET, wrongType, type Check, type WorkerUse, type WorkflowUse } from './check-context.ts'
 import { inputs } from './check-inputs.ts'
 import { checkNames } from './check-names.ts'
 import { checkOrder } from './check-order.ts'
@@ -13,12 +13,14 @@ import { readSteps } from './check-steps.ts'
 import { checkWriters } from './check-writers.ts'
 import { createExpressions, type CheckedExpressions } from './expression.ts'
 import { hashDefinition } from './hash.ts'
+import { concurrency } from './language-shared.ts'
+import { secretNames } from './language-secrets.ts'
 import { defined, ID, isWord, meaning, MODIFIERS, refuseEnv } from './language-step.ts'
 import { parseText } from './parse.ts'
-import { key, namedMap, readShape, standing, type Reader } from './reader.ts'
+import { key, namedMap, readShape, standing, withSecrets, type Reader } from './reader.ts'
 import { limit, name, text, textValue, value } from './reader-values.ts'
 import { createReport, type Report } from './report.ts'
-import { entryOf, quote, type Entry, type MapNode, type Node } from './tree.ts'
+import { entryOf, quote, stringOf, type Entry, type MapNode, type Node } from './tree.ts'
 import { checkTypes, type WorkflowTypes } from './types/check-types.ts'
 import type { TypeSources } from './types/model.ts'
 
@@ -29,6 +31,7 @@ export interface Checked {
   /** Sorted by place; warnings too. */
   problems: Problem[]
   workers: WorkerUse[]
+  workflows: WorkflowUse[]
   /** Where each step stands, by its path. */
   places: Record<string, { line: number; column: number }>
   /** Where they were asked for, and there are no errors before. */
@@ -58,7 +61,7 @@ export function checkWorkflow({ file, text: source }: Source, sources?: TypeSour
 /** The same for a tree from elsewhere; undefined where the report says why there is none. */
 export function checkTree(report: Report, node: Node | undefined, sources?: TypeSources): Checked {
   const check: Check = {
-    report, root: node?.kind === 'map' ? node : undefined, expressions: expressionsOf(), ids: new Map(), lists: [], uses: [], workers: [], inputs: undefined, env: new Set(), stepCount: 0,
+    report, root: node?.kind === 'map' ? node : undefined, expressions: expressionsOf(), ids: new Map(), lists: [], uses: [], workers: [], workflows: [], inputs: undefined, env: new Set(), secrets: new Set(), stepCount: 0,
     schemaKeywords: 0, suggestions: { left: SUGGESTION_BUDGET },
   }
   const definition = node && read(check, node)
@@ -73,7 +76,7 @@ export function checkTree(report: Report, node: Node | undefined, sources?: Type
   for (const record of check.ids.values()) places[record.path] = report.place(record.idSpan.start)
   const problems = [...report.problems].sort((a, b) => a.line - b.line || a.column - b.column)
   noteDropped(report, problems)
-  const base = { problems, workers: check.workers, places, ...(types ? { types } : {}) }
+  const base = { problems, workers: check.workers, workflows: check.workflows, places, ...(types ? { types } : {}) }
   return definition && !report.hasErrors() ? { ...base, definition, hash: hashDefinition(definition) } : base
 }
 
@@ -87,7 +90,7 @@ function noteDropped({ dropped, hasErrors }: Report, problems: Problem[]): void 
 /** Steps are read last, in their own places; see `read`. */
 const steps: Reader<Entry> = { read: (_check, entry) => entry, schema: () => ({ $ref: '#/$defs/steps' }) }
 
-const env: Reader<Record<string, Value>> = namedMap(ID, 'the name of a variable', standing('env', textValue), (check, { key: variable, keySpan }) => {
+const env: Reader<Record<string, Value>> = namedMap(ID, 'the name of a variable', withSecrets(standing('env', textValue)), (check, { key: variable, keySpan }) => {
   isWord(check, keySpan, variable, 'the name of a variable')
   refuseEnv(check, keySpan, variable)
 })
@@ -104,16 +107,18 @@ export const WORKFLOW = {
     inputs: key('Names with JSON Schemas (2020-12); required unless `optional: true` or `default`.', inputs),
     outputs: key('The run\'s result. Default: the outputs of all top-level steps.', outputs),
     env: key('Variables of `run:` steps, and `env.` in expressions.', env),
+    secrets: key('Names that `secrets.` may read: from the environment or --secrets-file.', secretNames),
+    concurrency: key('How many runs with one key may run at a time.', standing('start', concurrency)),
     steps: key('The steps, in order.', steps, true),
     on_failure: key('Steps after a failure, cancel or timeout, once everything is undone.', steps),
     finally: key('Steps that always come last.', steps),
   },
-  later: new Set(['secrets', 'concurrency', 'on', 'queue', 'priority']),
+  later: new Set(['on']),
   hints: {
     ...meaning('steps', 'jobs', 'tasks', 'workflow', 'stages', 'activities'), ...meaning('inputs', 'input', 'parameters', 'params'),
     ...meaning('outputs', 'output', 'result', 'returns'), ...meaning('env', 'environment', 'variables', 'vars'), ...meaning('name', 'id', 'title'),
     ...meaning('on_failure', 'on_error', 'catch', 'rescue'), ...meaning('finally', 'always', 'ensure', 'after'),
-    ...Object.fromEntries(Object.keys(MODIFIERS).filter((word) => word !== 'timeout' && word !== 'env').map((word) => [word, `\`${word}\` is a key of a step, not of the workflow.`])),
+    ...Object.fromEntries(Object.keys(MODIFIERS).filter((word) => !['timeout', 'env', 'concurrency'].includes(word)).map((word) => [word, `\`${word}\` is a key of a step, not of the workflow.`])),
   },
 }
 
@@ -130,6 +135,8 @@ function read(check: Check, node: Node): Definition | undefined {
   if (inputNames) check.inputs = new Set(inputNames.kind === 'map' ? inputNames.entries.map((entry) => entry.key) : [])
   const variables = entryOf(node, 'env')?.value
   if (variables?.kind === 'map') check.env = new Set(variables.entries.map((entry) => entry.key))
+  const secretList = entryOf(node, 'secrets')?.value
+  if (secretList?.kind === 'list') check.secrets = new Set(secretList.items.flatMap((item) => stringOf(item) ?? []))
   const values = readShape(check, node, WORKFLOW, { in: 'outputs' })
   const section = (entry: Entry | undefined, which: 'steps' | 'on_failure' | 'finally') => (entry ? readSteps(check, entry, { section: which, prefix: '' }).steps : [])
   const main = section(values.steps, 'steps')
@@ -137,8 +144,8 @@ function read(check: Check, node: Node): Definition | undefined {
   const { version, description, timeout } = values
   return {
     format: 1, name: values.name ?? fileName(check, node), ...defined({ version, description }), ...(timeout === undefined ? {} : { timeoutMs: timeout }),
-    ...defined({ inputs: values.inputs, outputs: values.outputs }),
-    env: values.env ?? {}, secrets: [], steps: main, onFailure: section(values.on_failure, 'on_failure'), finally: section(values.finally, 'finally'),
+    ...defined({ inputs: values.inputs, outputs: values.outputs, concurrency: values.concurrency }),
+    env: values.env ?? {}, secrets: values.secrets ?? [], steps: main, onFailure: section(values.on_failure, 'on_failure'), finally: section(values.finally, 'finally'),
   }
 }
 

@@ -3,6 +3,7 @@ import { parseDuration } from '../model/duration.ts'
 import type { Expression, Value } from '../model/definition.ts'
 import type { Json } from '../model/json.ts'
 import { noteUse, refuse, wrongType, type Check, type Where } from './check-context.ts'
+import { mentionsSecret, readSecrets } from './secret-values.ts'
 import { nameHelp, type Reader } from './reader.ts'
 import { offsetInScalar } from './scalar-places.ts'
 import { hasTemplate, splitTemplate, valueOfParts, type TemplatePart } from './template.ts'
@@ -180,10 +181,25 @@ function readValue(check: Check, node: Node, where: Where): Value {
   if (typeof node.value !== 'string' || !hasTemplate(node.value)) return { t: 'lit', v: node.value }
   const parts = split(check, node, node.value)
   if (!parts) return { t: 'lit', v: null }
+  if (mentionsSecret(parts)) return readSecrets(check, node, parts, where) ?? { t: 'lit', v: null }
   for (const part of parts) {
     if (typeof part !== 'string') noteUse(check, { expression: { t: 'expr', src: part.src }, where, node, index: part.start, condition: false })
   }
   return valueOfParts(parts)
+}
+
+/** A list, or one expression, bare or in `${{ }}`, that gives one. */
+export const listValue: Reader<Value> = {
+  read(check, { key, value: node }, where) {
+    if (node.kind === 'list') return readValue(check, node, where)
+    if (node.kind !== 'scalar' || typeof node.value !== 'string') return wrongType(check, node, `\`${key}\``, 'a list or an expression that gives one')
+    const part = bareOrTemplate(check, node, node.value, key)
+    if (!part) return undefined
+    const expression: Expression = { t: 'expr', src: part.src }
+    noteUse(check, { expression, where, node, index: part.start, condition: false })
+    return expression
+  },
+  schema: () => ({ type: ['array', 'string'] }),
 }
 
 function literal(values: Value[]): boolean {

@@ -158,6 +158,11 @@ export function standing<T>(place: Where['in'], inner: Reader<T>): Reader<T> {
   return { read: (check, entry, where) => inner.read(check, entry, { ...where, in: place }), schema: () => inner.schema() }
 }
 
+/** The same value; secrets may stand in it. */
+export function withSecrets<T>(inner: Reader<T>): Reader<T> {
+  return { read: (check, entry, where) => inner.read(check, entry, { ...where, secrets: true }), schema: () => inner.schema() }
+}
+
 export function map<T, U>(inner: Reader<T>, change: (value: T, check: Check, entry: Entry) => U | undefined): Reader<U> {
   return {
     read(check, entry, where) {

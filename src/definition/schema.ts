@@ -3,7 +3,7 @@
  * one place to be seen (ids, needs, names in expressions) is the checker's alone.
  */
 import type { JsonObject } from '../model/json.ts'
-import { inputSchema } from './check-inputs.ts'
+import { inputSchema, payloadSchema } from './check-inputs.ts'
 import { stepSchema } from './check-steps.ts'
 import { WORKFLOW } from './check.ts'
 import { shapeSchema } from './reader.ts'
@@ -13,6 +13,6 @@ export function workflowSchema(): JsonObject {
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema', title: 'A workflow of mag', ...shape,
     properties: { ...properties, steps: { ...properties.steps, minItems: 1 } },
-    $defs: { steps: { type: 'array', items: stepSchema() }, input: inputSchema() },
+    $defs: { steps: { type: 'array', items: stepSchema() }, input: inputSchema(), schema: payloadSchema() },
   }
 }

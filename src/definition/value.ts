@@ -1,18 +1,27 @@
 /** Values with templates in them (LANGUAGE.md section 4). Never evaluates a result a second time. */
+import type { SecretUse } from '../model/command.ts'
 import type { Expression, Value } from '../model/definition.ts'
 import { ExpressionError, type Expressions, type Scope } from '../model/expression.ts'
 import type { Json } from '../model/json.ts'
 
 export { parseTemplate } from './template.ts'
 
+/** What is recorded and shown of a secret. */
+export const HIDDEN = '***'
+
 export interface EvaluateOptions {
   /** Instead of throwing, a map entry or list item becomes null whose expression, or one of its text, is missing. */
   missingAsNull?: (reference: string) => void
+  /** Where secrets stand is added here; `***` stands in their place. */
+  secrets?: SecretUse[]
 }
 
 /** Throws ExpressionError. */
-export function evaluateValue(value: Value, scope: Scope, expressions: Expressions, options: EvaluateOptions = {}): Json {
+export function evaluateValue(value: Value, scope: Scope, expressions: Expressions, options: EvaluateOptions = {}, at: ReadonlyArray<string | number> = []): Json {
   switch (value.t) {
+    case 'secret':
+      options.secrets?.push({ at: [...at], parts: value.parts })
+      return HIDDEN
     case 'lit':
       return value.v
     case 'expr':
@@ -20,9 +29,9 @@ export function evaluateValue(value: Value, scope: Scope, expressions: Expressio
     case 'text':
       return orNull(sourceOf(value.parts), () => value.parts.map((part) => (typeof part === 'string' ? part : asText(expressions.compile(part.src).evaluate(scope)))).join(''), options)
     case 'list':
-      return value.items.map((item) => evaluateValue(item, scope, expressions, options))
+      return value.items.map((item, i) => evaluateValue(item, scope, expressions, options, [...at, i]))
     case 'map':
-      return Object.fromEntries(value.entries.map(([key, item]) => [key, evaluateValue(item, scope, expressions, options)]))
+      return Object.fromEntries(value.entries.map(([key, item]) => [key, evaluateValue(item, scope, expressions, options, [...at, key])]))
   }
 }
 
@@ -63,6 +72,7 @@ export function valueRefs(value: Value, expressions: Expressions): { names: Read
 export function expressionsOf(value: Value): Expression[] {
   switch (value.t) {
     case 'lit':
+    case 'secret':
       return []
     case 'expr':
       return [value]

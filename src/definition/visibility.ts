@@ -20,7 +20,7 @@ export function createVisibility(): Visibility {
   return {
     sees(record, target) {
       if (record.list === target.list) return record !== target && reaches(record, target)
-      const around = ancestors(target)
+      const around = visibleAncestors(target)
       for (const own of ancestors(record)) {
         const other = around.find((one) => one.list === own.list)
         if (other) return other !== own && reaches(own, other)
@@ -28,6 +28,19 @@ export function createVisibility(): Visibility {
       return false
     },
   }
+}
+
+/** Nothing inside a foreach or loop is seen from outside of it: the containers around a step up to the first of those. */
+function visibleAncestors(target: StepRecord): StepRecord[] {
+  const found = [target]
+  for (let { parent } = target.list; parent && !parent.repeats; parent = parent.list.parent) found.push(parent)
+  return found
+}
+
+/** The foreach or loop because of which a step is not seen from everywhere. */
+export function repeatedAround(target: StepRecord): StepRecord | undefined {
+  for (let { parent } = target.list; parent; parent = parent.list.parent) if (parent.repeats) return parent
+  return undefined
 }
 
 /** The step and the containers around it, from the inside out. */

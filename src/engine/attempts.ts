@@ -1,79 +1,95 @@
 /** Attempts of steps: scheduling them, and what their outcomes lead to. */
-import { MAX_CRASHES, RETRY_DEFAULTS, type RetryPolicy, type Value } from '../model/definition.ts'
+import { DEFAULT_PRIORITY, DEFAULT_QUEUE, MAX_CRASHES, RETRY_DEFAULTS, type RetryPolicy } from '../model/definition.ts'
 import type { ErrorInfo } from '../model/error.ts'
-import type { Json, JsonObject } from '../model/json.ts'
+import type { Json } from '../model/json.ts'
 import type { Outcome } from '../model/message.ts'
 import type { Task } from '../model/command.ts'
-import type { CompiledStep } from './compile.ts'
+import type { CompiledStep } from './layout.ts'
 import { toJson } from './context.ts'
-import { contextOf } from './evolve.ts'
+import { contextOf } from './contexts.ts'
 import { failStep } from './ending.ts'
+import { gateOf, passGate } from './gates.ts'
+import { asText, inputOf, placeOf } from './inputs.ts'
 import { evaluate, evaluateCondition, expressionError } from './scope.ts'
 import { retryDelay } from './retry.ts'
+import { startChild } from './children.ts'
 import { emit, emitSettled, stateOf, type Turn } from './turn.ts'
 
-/** Schedules the next attempt of a worker or shell step. Its input is evaluated once, before the first. */
+/** Schedules the next attempt of a step that has attempts. Its input is evaluated once, before the first. */
 export function schedule(turn: Turn, step: CompiledStep): void {
+  try {
+    if (gateOf(step) && !passGate(turn, step)) return
+    if (step.step.kind.type === 'workflow') return startChild(turn, step)
+    attempt(turn, step)
+  } catch (error) {
+    failStep(turn, step, expressionError(error, step.path))
+  }
+}
+
+function attempt(turn: Turn, step: CompiledStep): void {
   const { draft, compiled } = turn
   const before = stateOf(turn, step)
-  let input = before.input
-  if (input === undefined && (step.step.with || step.step.kind.type === 'run')) {
-    try {
-      input = inputOf(turn, step)
-    } catch (error) {
-      return failStep(turn, step, expressionError(error, step.path))
-    }
-  }
+  const given = before.input === undefined && takesInput(step) ? inputOf(turn, step) : undefined
+  const input = given?.input
   const token = draft.seq + 1
   emit(turn, {
-    type: 'step.scheduled', path: step.path, attempt: before.attempt + 1, token, worker: workerName(step),
-    ...(input === undefined || before.input !== undefined ? {} : { input }),
+    type: 'step.scheduled', path: step.path, attempt: before.attempt + 1, token, worker: workerName(step), ...(input === undefined ? {} : { input }),
+    ...(given && given.secrets.length > 0 ? { secrets: given.secrets } : {}),
   })
   const state = stateOf(turn, step)
   // A step whose process died before says durably that it runs before it does, or a worker that kills its process at
   // once would never be counted towards POISON.
   if (state.losses > 0) emit(turn, { type: 'step.started', path: step.path, token })
-  const { timeoutMs, retry } = step.step
   const task: Task = {
     runId: draft.id, workflow: draft.workflow, path: step.path, stepId: step.id, purpose: 'step', attempt: state.attempt, token,
-    target: step.step.kind.type === 'run' ? { kind: 'shell', script: step.step.kind.script } : { kind: 'worker', worker: workerName(step) },
-    input: state.input ?? toJson(state.context ?? contextOf(compiled, draft, step)),
-    idempotencyKey: `${draft.id}/${step.path}`,
-    ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(retry ? { retry } : {}),
+    target: targetOf(step), input: state.input ?? toJson(state.context ?? contextOf(compiled, draft, step)),
+    idempotencyKey: state.generation > 1 ? `${draft.id}/${step.path}#${state.generation}` : `${draft.id}/${step.path}`,
   }
+  addOptions(task, step)
+  if (state.secrets) task.secrets = [...state.secrets]
   turn.commands.push({ type: 'task', task })
 }
 
-function workerName(step: CompiledStep): string {
-  return step.step.kind.type === 'worker' ? step.step.kind.worker : 'shell'
+function takesInput({ step }: CompiledStep): boolean {
+  return step.with !== undefined || step.kind.type === 'run' || step.kind.type === 'http'
 }
 
-function inputOf(turn: Turn, step: CompiledStep): Json {
-  const place = { compiled: turn.compiled, run: turn.draft, step }
-  const given = step.step.with ? evaluate(place, step.step.with) : {}
-  const { kind } = step.step
-  if (kind.type !== 'run') return given
-  const values = kind.env
-  const env: { [name: string]: Json } = Object.create(null)
-  for (const [name, value] of Object.entries(given as JsonObject)) env[name] = asText(value)
-  for (const [name, value] of Object.entries(turn.draft.env)) env[name] = value
-  for (const name of Object.keys(values)) env[name] = asText(evaluate(place, values[name] as Value))
-  return { env, ...(kind.cwd ? { cwd: evaluate(place, kind.cwd) } : {}) }
+function addOptions(task: Task, { step }: CompiledStep): void {
+  if (step.timeoutMs !== undefined) task.timeoutMs = step.timeoutMs
+  if (step.retry) task.retry = step.retry
+  if (step.heartbeatMs !== undefined) task.heartbeatMs = step.heartbeatMs
+  if (step.queue !== undefined && step.queue !== DEFAULT_QUEUE) task.queue = step.queue
+  if (step.priority !== undefined && step.priority !== DEFAULT_PRIORITY) task.priority = step.priority
+  if (step.isolation) task.isolation = step.isolation
 }
 
-export function asText(value: Json): string {
-  return typeof value === 'string' ? value : JSON.stringify(value)
+function targetOf({ step: { kind } }: CompiledStep): Task['target'] {
+  switch (kind.type) {
+    case 'run':
+      return { kind: 'shell', script: kind.script }
+    case 'http':
+      return { kind: 'http', expect: kind.expect }
+    case 'worker':
+      return { kind: 'worker', worker: kind.worker }
+    default:
+      throw new Error(`broken invariant: ${kind.type} has no attempts`)
+  }
+}
+
+function workerName({ step: { kind } }: CompiledStep): string {
+  return kind.type === 'worker' ? kind.worker : kind.type === 'http' ? 'http' : 'shell'
 }
 
 export function onOutcome(turn: Turn, step: CompiledStep, message: Outcome): void {
   const { result } = message
+  const { aborting, attempt: number } = stateOf(turn, step)
   const startedAt = message.startedAt === undefined ? {} : { startedAt: message.startedAt }
   if (result.ok) {
     const failure = failIf(turn, step, result.output)
+    countCircuit(turn, step, failure === undefined)
     if (failure) return attemptFailed(turn, step, { error: failure, policy: policyOf(step, message), unknown: false, ...startedAt })
     return emitSettled(turn, step, { type: 'step.completed', path: step.path, token: message.token, output: result.output, ...startedAt })
   }
-  const { aborting, attempt } = stateOf(turn, step)
   switch (result.how) {
     case 'released':
       if (aborting) return cancelled(turn, step)
@@ -83,8 +99,14 @@ export function onOutcome(turn: Turn, step: CompiledStep, message: Outcome): voi
     case 'aborted':
       if (aborting) return cancelled(turn, step)
   }
-  const error = { ...result.error, step: step.path, attempt }
+  countCircuit(turn, step, false)
+  const error = { ...result.error, step: step.path, attempt: number }
   attemptFailed(turn, step, { error, policy: policyOf(step, message), unknown: result.how !== 'thrown', ...startedAt })
+}
+
+function countCircuit(turn: Turn, step: CompiledStep, ok: boolean): void {
+  const { circuitBreaker, kind } = step.step
+  if (circuitBreaker && kind.type === 'worker') turn.commands.push({ type: 'circuit', worker: kind.worker, ...circuitBreaker, ok })
 }
 
 function cancelled(turn: Turn, step: CompiledStep): void {
@@ -96,10 +118,10 @@ function policyOf(step: CompiledStep, message: Outcome): RetryPolicy {
 }
 
 /** The failure that a returned value means by `fail_if`; undefined: none. */
-function failIf(turn: Turn, step: CompiledStep, output: Json): ErrorInfo | undefined {
+export function failIf(turn: Turn, step: CompiledStep, output: Json): ErrorInfo | undefined {
   const condition = step.step.failIf
   if (!condition) return undefined
-  const place = { compiled: turn.compiled, run: turn.draft, step, extra: { output } }
+  const place = { ...placeOf(turn, step), extra: { output } }
   try {
     if (!evaluateCondition(place, condition)) return undefined
     const message = step.step.failMessage ? asText(evaluate(place, step.step.failMessage)) : `fail_if: ${condition.src}`
@@ -118,7 +140,7 @@ interface Failure {
   startedAt?: number
 }
 
-function attemptFailed(turn: Turn, step: CompiledStep, failure: Failure): void {
+export function attemptFailed(turn: Turn, step: CompiledStep, failure: Failure): void {
   const state = stateOf(turn, step)
   const { error, policy, unknown, startedAt } = failure
   if (!state.aborting && mayRetry(error, policy) && state.failures + 1 < policy.attempts) {
@@ -138,14 +160,14 @@ export function mayRetry(error: ErrorInfo, policy: RetryPolicy): boolean {
 
 function lost(turn: Turn, step: CompiledStep, token: number, reason: string): void {
   emit(turn, { type: 'step.lost', path: step.path, token, reason })
-  const { attempt, crashes } = stateOf(turn, step)
+  const { attempt: number, crashes } = stateOf(turn, step)
+  const place = { retryable: false, step: step.path, attempt: number }
   if (step.step.onCrash === 'fail') {
-    const message = `the process that ran it died (${reason}); on_crash: fail`
-    return failStep(turn, step, { code: 'CRASHED', message, retryable: false, step: step.path, attempt }, { unknown: true })
+    return failStep(turn, step, { code: 'CRASHED', message: `the process that ran it died (${reason}); on_crash: fail`, ...place }, { unknown: true })
   }
+  if (step.step.onCrash === 'ask') return emit(turn, { type: 'step.in_doubt', path: step.path, token })
   if (crashes >= MAX_CRASHES) {
-    const message = `its process died ${crashes} times while it ran`
-    return failStep(turn, step, { code: 'POISON', message, retryable: false, step: step.path, attempt }, { unknown: true })
+    return failStep(turn, step, { code: 'POISON', message: `its process died ${crashes} times while it ran`, ...place }, { unknown: true })
   }
   schedule(turn, step)
 }

@@ -1,50 +1,28 @@
 /**
- * A definition made ready to be interpreted: steps numbered in file order (a container's content follows it without a
- * gap), dependents and numbers of needs worked out once. Never holds anything of a run.
+ * A definition made ready to be interpreted. A **layout** is a set of steps whose states lie side by side: the root's (the
+ * three sections), one for the elements of each `foreach`, one for the iterations of each loop. A container's content
+ * follows it without a gap. A layout is laid out once per compiled definition and **instantiated** once per run, element or
+ * iteration: the instance of a step knows its path and the numbers of its neighbours in the run's vector of states.
  */
 import type { Definition, Step } from '../model/definition.ts'
 import type { Section } from '../model/event.ts'
 import type { Expressions } from '../model/expression.ts'
 import { invariant } from '../model/error.ts'
+import type { CompiledList, CompiledStep, Layout } from './layout.ts'
+import { newStep, type StepState } from './run.ts'
+import { vectorOf, type Vector } from './vector.ts'
 
-export interface CompiledStep {
-  no: number
-  id: string
-  path: string
-  step: Step
-  list: number
-  section: Section
-  /** The container step's number, or -1. */
-  parent: number
-  needs: number[]
-  dependents: number[]
-  /** Lists inside a container, in order. */
-  branches: number[]
-  /** One past the last step inside it; `no + 1` for a leaf. */
-  end: number
-}
-
-export interface CompiledList {
-  no: number
-  section: Section
-  parent: number
-  name: string
-  /** Steps of this list, in file order. */
-  steps: number[]
-  /** Those that no other step of the list needs: what the list's context ends with. */
-  sinks: number[]
-}
+export type { CompiledList, CompiledStep, Layout } from './layout.ts'
 
 export interface Compiled {
-  definition: Definition
-  hash: string
-  steps: CompiledStep[]
-  lists: CompiledList[]
-  byPath: Map<string, CompiledStep>
-  byId: Map<string, CompiledStep>
-  sections: Record<Section, number>
+  readonly definition: Definition
+  readonly hash: string
+  readonly root: Layout
+  readonly sections: Readonly<Record<Section, CompiledList>>
+  /** The states that a run begins with. */
+  readonly initial: Vector<StepState>
   /** Throws where a definition without expressions was compiled without the library and one is asked for. */
-  expressions: Expressions
+  readonly expressions: Expressions
 }
 
 const NO_EXPRESSIONS: Expressions = {
@@ -53,15 +31,17 @@ const NO_EXPRESSIONS: Expressions = {
   },
 }
 
+type Laid = { -readonly [K in keyof CompiledStep]: CompiledStep[K] } & { needs: number[]; dependents: number[]; branches: CompiledList[] }
+
 export function compile(definition: Definition, hash: string, expressions: Expressions = NO_EXPRESSIONS): Compiled {
-  const compiled: Compiled = {
-    definition, hash, expressions, steps: [], lists: [], byPath: new Map(), byId: new Map(),
-    sections: { steps: 0, on_failure: 0, finally: 0 },
+  const root: Layout = { steps: [], lists: [], byPath: new Map(), byId: new Map() }
+  const section = (name: Section, steps: Step[]): CompiledList => {
+    const list = addList(root, steps, { section: name, parent: -1, name, prefix: '' })
+    root.lists.push(list)
+    return list
   }
-  compiled.sections.steps = addList(compiled, definition.steps, { section: 'steps', parent: -1, name: '', prefix: '' })
-  compiled.sections.on_failure = addList(compiled, definition.onFailure, { section: 'on_failure', parent: -1, name: 'on_failure', prefix: '' })
-  compiled.sections.finally = addList(compiled, definition.finally, { section: 'finally', parent: -1, name: 'finally', prefix: '' })
-  return compiled
+  const sections = { steps: section('steps', definition.steps), on_failure: section('on_failure', definition.onFailure), finally: section('finally', definition.finally) }
+  return { definition, hash, expressions, root, sections, initial: vectorOf(root.steps.map((step) => newStep(step, step.needs.length))) }
 }
 
 interface ListPlace {
@@ -71,54 +51,90 @@ interface ListPlace {
   prefix: string
 }
 
-function addList(compiled: Compiled, steps: Step[], place: ListPlace): number {
-  const list: CompiledList = { no: compiled.lists.length, section: place.section, parent: place.parent, name: place.name, steps: [], sinks: [] }
-  compiled.lists.push(list)
-  const byId = new Map<string, CompiledStep>()
-  for (const step of steps) {
-    const added = addStep(compiled, step, list, place.prefix)
-    byId.set(step.id, added)
-    list.steps.push(added.no)
-  }
-  for (const step of byId.values()) {
+function addList(layout: Layout, steps: Step[], place: ListPlace): CompiledList {
+  const added = new Map<string, Laid>()
+  for (const step of steps) added.set(step.id, addStep(layout, step, place))
+  for (const step of added.values()) {
     for (const id of step.step.needs) {
-      const need = byId.get(id)
+      const need = added.get(id)
       invariant(need, `step ${step.path} needs ${id}, which its list does not have`)
       step.needs.push(need.no)
       need.dependents.push(step.no)
     }
   }
-  for (const step of byId.values()) if (step.dependents.length === 0) list.sinks.push(step.no)
-  return list.no
+  const all = [...added.values()]
+  return { name: place.name, steps: all.map((step) => step.no), sinks: all.filter((step) => step.dependents.length === 0).map((step) => step.no) }
 }
 
-function addStep(compiled: Compiled, step: Step, list: CompiledList, prefix: string): CompiledStep {
+function addStep(layout: Layout, step: Step, { section, parent, prefix }: ListPlace): Laid {
   const path = prefix + step.id
-  const added: CompiledStep = {
-    no: compiled.steps.length, id: step.id, path, step, list: list.no, section: list.section, parent: list.parent,
-    needs: [], dependents: [], branches: [], end: 0,
+  const laid = lay(layout, step, { path, section, parent })
+  if (step.foreach) laid.body = elementLayout(step, section)
+  else addContents(layout, laid, path)
+  laid.end = layout.steps.length
+  return laid
+}
+
+function lay(layout: Layout, step: Step, { path, section, parent }: { path: string; section: Section; parent: number }): Laid {
+  const no = layout.steps.length
+  const laid: Laid = { no, id: step.id, path, step, section, parent, needs: [], dependents: [], branches: [], end: no + 1, body: undefined, layout, base: 0, element: -1 }
+  layout.steps.push(laid)
+  layout.byPath.set(path, no)
+  layout.byId.set(step.id, no)
+  return laid
+}
+
+function addContents(layout: Layout, laid: Laid, path: string): void {
+  const { kind } = laid.step
+  const inside = (name: string, prefix: string): ListPlace => ({ section: laid.section, parent: laid.no, name, prefix })
+  switch (kind.type) {
+    case 'parallel':
+      for (const branch of kind.branches) laid.branches.push(addList(layout, branch.steps, inside(branch.name, `${path}/${branch.name}/`)))
+      return
+    case 'switch':
+      for (const [i, one] of kind.cases.entries()) laid.branches.push(addList(layout, one.steps, inside(String(i), `${path}/`)))
+      return
+    case 'steps':
+      if (kind.loop) laid.body = iterationLayout(kind.steps, laid.section)
+      else laid.branches.push(addList(layout, kind.steps, inside('', `${path}/`)))
+      return
+    default:
   }
-  compiled.steps.push(added)
-  compiled.byPath.set(path, added)
-  compiled.byId.set(step.id, added)
-  if (step.kind.type === 'parallel') {
-    for (const branch of step.kind.branches) {
-      const inside = { section: list.section, parent: added.no, name: branch.name, prefix: `${path}/${branch.name}/` }
-      added.branches.push(addList(compiled, branch.steps, inside))
+}
+
+/** An element is the step itself, without what counts once for all of them. */
+function elementLayout(step: Step, section: Section): Layout {
+  const layout: Layout = { steps: [], lists: [], byPath: new Map(), byId: new Map() }
+  const { foreach: _, if: _if, deadlineMs: _deadline, continueOnError: _continue, ...own } = step
+  const laid = lay(layout, { ...own, needs: [] }, { path: '', section, parent: -1 })
+  addContents(layout, laid, '')
+  laid.end = layout.steps.length
+  layout.lists.push({ name: '', steps: [0], sinks: [0] })
+  return layout
+}
+
+function iterationLayout(steps: Step[], section: Section): Layout {
+  const layout: Layout = { steps: [], lists: [], byPath: new Map(), byId: new Map() }
+  layout.lists.push(addList(layout, steps, { section, parent: -1, name: '', prefix: '/' }))
+  return layout
+}
+
+const shift = (numbers: readonly number[], base: number): readonly number[] => (numbers.length === 0 ? numbers : numbers.map((no) => no + base))
+
+/** The states of a new element or iteration of `parent`, to stand from `base` on. */
+export function instantiate(layout: Layout, parent: CompiledStep, element: number, base: number): StepState[] {
+  const prefix = `${parent.path}[${element}]`
+  return layout.steps.map((laid) => {
+    const own = laid.parent < 0
+    const instance: CompiledStep = {
+      no: base + laid.no, id: laid.id, path: prefix + laid.path, step: laid.step, section: laid.section, parent: own ? parent.no : base + laid.parent,
+      needs: shift(laid.needs, base), dependents: shift(laid.dependents, base), branches: laid.branches.length === 0 ? laid.branches : laid.branches.map((list) => listFrom(list, base)),
+      end: base + laid.end, body: laid.body, layout, base, element: own ? element : -1,
     }
-  }
-  added.end = compiled.steps.length
-  return added
+    return newStep(instance, laid.needs.length)
+  })
 }
 
-export function stepAt(compiled: Compiled, no: number): CompiledStep {
-  const step = compiled.steps[no]
-  invariant(step, `no step number ${no}`)
-  return step
-}
-
-export function listAt(compiled: Compiled, no: number): CompiledList {
-  const list = compiled.lists[no]
-  invariant(list, `no list number ${no}`)
-  return list
+export function listFrom(list: CompiledList, base: number): CompiledList {
+  return { name: list.name, steps: shift(list.steps, base), sinks: shift(list.sinks, base) }
 }

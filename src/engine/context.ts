@@ -63,3 +63,10 @@ function copy(context: Context): Draft {
   for (const key in context) next[key] = context[key] as Entry
   return next
 }
+
+/** With one more name, whoever wrote it before: an element's `as`. */
+export function withName(context: Context, by: number, name: string, value: Json): Context {
+  const next = copy(context)
+  next[name] = { by, value }
+  return next
+}

@@ -2,20 +2,19 @@
 import type { EventBody, FinalState } from '../model/event.ts'
 import type { ErrorInfo } from '../model/error.ts'
 import type { Json } from '../model/json.ts'
-import { listAt, stepAt } from './compile.ts'
-import { closeOut, endRun, rangeOf } from './ending.ts'
+import { closeOut, endRun } from './ending.ts'
 import type { Run } from './run.ts'
 import { evaluate } from './scope.ts'
 import { emit, type Turn } from './turn.ts'
-import { advanceUndo, toUndo } from './undo.ts'
-import { get } from './vector.ts'
+import { advanceUndo, loadUndo, toUndo } from './undo.ts'
+import { each } from './vector.ts'
 
 /** Moves the run on to its next phase if this one is over. False: there is nothing to do until the next message. */
 export function advance(turn: Turn): boolean {
   const { draft } = turn
   switch (draft.phase) {
     case 'main':
-      if (draft.open > 0) return false
+      if (draft.open > 0 || draft.gate !== 0) return false
       completeMain(turn)
       return true
     case 'aborting':
@@ -36,7 +35,7 @@ export function advance(turn: Turn): boolean {
 function advanceSection(turn: Turn, section: 'on_failure' | 'finally'): boolean {
   const { draft, compiled } = turn
   if (draft.sectionEnding ? draft.live > 0 : draft.open > 0) return false
-  if (draft.sectionEnding) closeOut(turn, ...rangeOf(compiled, listAt(compiled, compiled.sections[section])))
+  if (draft.sectionEnding) closeOut(turn, compiled.sections[section])
   nextSection(turn)
   return true
 }
@@ -46,6 +45,11 @@ function completeMain(turn: Turn): void {
   const explicit = output === undefined ? {} : { output }
   if (turn.compiled.definition.finally.length > 0) return endRun(turn, 'completed', explicit)
   emit(turn, { type: 'run.finished', state: 'completed', ...explicit })
+  freeRun(turn)
+}
+
+function freeRun(turn: Turn): void {
+  if (turn.draft.slot !== undefined) turn.commands.push({ type: 'free', key: turn.draft.slot, path: '' })
 }
 
 /** The declared outputs; undefined without `outputs:` (then they are the top-level steps', which history holds). */
@@ -70,8 +74,10 @@ function outputs(turn: Turn): Json | undefined {
 function afterAbort(turn: Turn): boolean {
   const { draft, compiled } = turn
   const { cause } = draft
-  if (cause !== 'completed') closeOut(turn, ...rangeOf(compiled, listAt(compiled, compiled.sections.steps)))
-  const paths = cause === 'completed' || cause === 'returned' ? [] : toUndo(turn)
+  if (cause !== 'completed') closeOut(turn, compiled.sections.steps)
+  const undoes = cause !== 'completed' && cause !== 'returned'
+  if (undoes && loadUndo(turn)) return false
+  const paths = undoes ? toUndo(turn) : []
   if (paths.length > 0) emit(turn, { type: 'run.compensating', paths })
   else nextSection(turn)
   return true
@@ -88,8 +94,7 @@ function nextSection(turn: Turn): void {
 
 function enter(turn: Turn, section: 'on_failure' | 'finally'): void {
   emit(turn, { type: 'run.section', section })
-  const list = listAt(turn.compiled, turn.compiled.sections[section])
-  for (const no of list.steps) if (stepAt(turn.compiled, no).needs.length === 0) turn.ready.push(no)
+  for (const no of turn.compiled.sections[section].steps) turn.ready.push(no)
 }
 
 function finish(turn: Turn): void {
@@ -98,6 +103,7 @@ function finish(turn: Turn): void {
   const error = state === 'failed' && draft.error === undefined ? sectionError(turn) : draft.error
   const output = state === 'completed' && draft.output !== undefined ? { output: draft.output } : {}
   emit(turn, { type: 'run.finished', state, ...output, ...(error ? { error } : {}) } satisfies EventBody)
+  freeRun(turn)
 }
 
 function finalState(run: Run): FinalState {
@@ -114,9 +120,9 @@ function finalState(run: Run): FinalState {
 }
 
 function sectionError(turn: Turn): ErrorInfo | undefined {
-  for (const step of turn.compiled.steps) {
-    const state = get(turn.draft.steps, step.no)
-    if (step.section !== 'steps' && state.status === 'failed' && !state.continued) return state.error
-  }
-  return undefined
+  let found: ErrorInfo | undefined
+  each(turn.draft.steps, ({ step, status, continued, error }) => {
+    if (step.section !== 'steps' && status === 'failed' && !continued) found ??= error
+  })
+  return found
 }

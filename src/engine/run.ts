@@ -1,16 +1,21 @@
 /** A run's state: a value, never changed in place. Everything in it can be had again by folding the history. */
 import type { ErrorInfo } from '../model/error.ts'
-import type { EndingCause, FinalState, Section, SkipCode } from '../model/event.ts'
+import type { SecretUse } from '../model/command.ts'
+import type { EndingCause, FinalState, Section, SkipCode, UndoItem } from '../model/event.ts'
 import type { Json, JsonObject } from '../model/json.ts'
+import type { Parent } from '../model/message.ts'
+import type { CompiledStep } from './layout.ts'
 import type { Context } from './context.ts'
+import { EMPTY_DICT, type Dict } from './dict.ts'
 import type { Timers } from './timers.ts'
-import type { Vector } from './vector.ts'
+import { vectorOf, type Vector } from './vector.ts'
 
 export type StepStatus =
-  | 'pending' | 'queued' | 'running' | 'retrying' | 'sleeping'
+  | 'pending' | 'queued' | 'running' | 'retrying' | 'sleeping' | 'waiting' | 'in_doubt'
   | 'completed' | 'failed' | 'skipped' | 'cancelled'
 
 export interface StepState {
+  readonly step: CompiledStep
   readonly status: StepStatus
   /** Needs that have not settled. */
   readonly unmet: number
@@ -32,10 +37,12 @@ export interface StepState {
   readonly error: ErrorInfo | undefined
   /** Recorded input (`with`); undefined: the context. */
   readonly input: Json | undefined
+  readonly secrets: readonly SecretUse[] | undefined
   readonly dueAt: number
   readonly deadlineAt: number
-  /** Sequence number of the event that settled it; 0 before. Undo goes by it, backwards. */
+  /** Sequence number and time of the event that settled it; 0 before. Undo goes by them, backwards. */
   readonly settledSeq: number
+  readonly settledAt: number
   /** What it saw, and what those after it see. */
   readonly context: Context | undefined
   readonly after: Context | undefined
@@ -45,6 +52,38 @@ export interface StepState {
   /** Containers that a failure inside is ending: that failure. */
   readonly ending: ErrorInfo | undefined
   readonly undo: UndoState | undefined
+  /** Token of the gate that it waits at; 0: none. `passed`: it has been through for its next attempt. */
+  readonly gate: number
+  readonly passed: boolean
+  /** Key of the slot that it holds or asks for, until it settles. */
+  readonly slot: string | undefined
+  readonly cacheKey: string | undefined
+  readonly cached: boolean
+  /** The case that a switch took; -1: none. */
+  readonly branch: number
+  /** The child run, its token, and, once it was asked for, what is to be undone of it. */
+  readonly child: ChildState | undefined
+  readonly wait: string | undefined
+  readonly each: EachState | undefined
+  /** First state of each element's or iteration's frame. */
+  readonly frames: Vector<number> | undefined
+  /** Loops: what the next iteration's head sees. */
+  readonly carry: Context | undefined
+  /** Which generation of the run began it; its idempotency key tells it from what was undone. */
+  readonly generation: number
+}
+
+export interface ChildState {
+  readonly run: string
+  readonly token: number
+  readonly undo: readonly UndoItem[] | undefined
+}
+
+export interface EachState {
+  readonly items: readonly Json[]
+  readonly outputs: Vector<Json>
+  readonly failed: number
+  readonly error: ErrorInfo | undefined
 }
 
 export interface UndoState {
@@ -73,6 +112,14 @@ export interface Run {
   readonly input: JsonObject
   readonly env: { readonly [name: string]: string }
   readonly startedAt: number
+  readonly lastAt: number
+  readonly parent: Parent | undefined
+  readonly children: { readonly [workflow: string]: string }
+  readonly generation: number
+  readonly paused: boolean
+  /** Token of the gate that the run waits at before its first step; and the key of its slot. */
+  readonly gate: number
+  readonly slot: string | undefined
   readonly seq: number
   readonly phase: Phase
   readonly cause: EndingCause | undefined
@@ -83,14 +130,25 @@ export interface Run {
   /** Steps of the running section's list not settled; attempts and timers in flight. */
   readonly open: number
   readonly live: number
-  /** Attempts in flight (a task is with a pool): none means that the run only waits. */
+  /** Attempts in flight (a task is with a pool), and children: none means that the run only waits. */
   readonly tasks: number
+  readonly childCount: number
+  /** Steps that wait for an answer of the store. */
+  readonly gating: number
+  /** Signals that no step has taken yet, oldest first; and ids of the last ones that came, taken or not. */
+  readonly signals: readonly KeptSignal[]
+  readonly signalIds: readonly string[]
+  /** Steps that began to wait for a signal, by its name, in that order; `head`: those before it have settled. */
+  readonly waits: Dict<{ readonly steps: Vector<number>; readonly head: number }>
   readonly timers: Timers
   readonly timeoutAt: number
   readonly graceAt: number
-  /** Step numbers still to be undone, next one first; and how it went so far. */
-  readonly toUndo: readonly number[]
-  readonly undoing: number
+  /** Paths to be undone, in order, and how many of them are done with; the path at work; and how it went so far. */
+  readonly toUndo: readonly string[]
+  readonly undoNext: number
+  readonly undoing: string | undefined
+  /** Undo of children's steps, by path: the steps' own is in their state. */
+  readonly childUndos: Dict<{ readonly item: UndoItem; readonly undo: UndoState | undefined }>
   readonly undone: number
   readonly undoFailed: number
   /** A step of on_failure or finally failed: that section is ending. */
@@ -105,18 +163,36 @@ export type Draft = { -readonly [K in keyof Run]: Run[K] }
 
 export const SETTLED: ReadonlySet<StepStatus> = new Set<StepStatus>(['completed', 'failed', 'skipped', 'cancelled'])
 /** In flight: something will still be heard of it. */
-export const LIVE: ReadonlySet<StepStatus> = new Set<StepStatus>(['queued', 'running', 'retrying', 'sleeping'])
+export const LIVE: ReadonlySet<StepStatus> = new Set<StepStatus>(['queued', 'running', 'retrying', 'sleeping', 'waiting', 'in_doubt'])
 
 export function sectionOf(phase: Phase): Section {
   return phase === 'on_failure' || phase === 'finally' ? phase : 'steps'
 }
 
-const NEW_STEP: Omit<StepState, 'unmet' | 'open'> = {
-  status: 'pending', attempt: 0, failures: 0, crashes: 0, losses: 0, token: 0, unknown: false, continued: false,
-  aborting: false, skip: null, output: undefined, error: undefined, input: undefined, dueAt: 0, deadlineAt: 0,
-  settledSeq: 0, context: undefined, after: undefined, live: 0, ending: undefined, undo: undefined,
+export interface KeptSignal {
+  readonly id: string
+  readonly name: string
+  readonly data: Json
 }
 
-export function newStep(unmet: number, open: number): StepState {
-  return { ...NEW_STEP, unmet, open }
+/** The run before its first event. */
+export function emptyRun(id: string): Draft {
+  return {
+    id, workflow: '', definition: '', key: undefined, input: {}, env: {}, startedAt: 0, lastAt: 0, parent: undefined, children: {}, generation: 1,
+    paused: false, gate: 0, slot: undefined, seq: 0, phase: 'main', cause: undefined, error: undefined, output: undefined, steps: NO_STEPS, open: 0,
+    live: 0, tasks: 0, childCount: 0, gating: 0, signals: [], signalIds: [], waits: EMPTY_DICT, timers: null, timeoutAt: 0, graceAt: 0, toUndo: [],
+    undoNext: 0, undoing: undefined, childUndos: EMPTY_DICT, undone: 0, undoFailed: 0, sectionEnding: false, sectionFailed: false, warnings: 0, final: undefined,
+  }
+}
+
+const NO_STEPS: Vector<StepState> = vectorOf<StepState>([])
+
+/** One literal: states of one shape are what makes changing them cheap. */
+export function newStep(step: CompiledStep, unmet: number, generation = 1): StepState {
+  return {
+    step, status: 'pending', unmet, attempt: 0, failures: 0, crashes: 0, losses: 0, token: 0, unknown: false, continued: false, aborting: false,
+    skip: null, output: undefined, error: undefined, input: undefined, secrets: undefined, dueAt: 0, deadlineAt: 0, settledSeq: 0, settledAt: 0,
+    context: undefined, after: undefined, open: 0, live: 0, ending: undefined, undo: undefined, gate: 0, passed: false, slot: undefined,
+    cacheKey: undefined, cached: false, branch: -1, child: undefined, wait: undefined, each: undefined, frames: undefined, carry: undefined, generation,
+  }
 }

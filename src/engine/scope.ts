@@ -4,10 +4,12 @@ import type { Expression, Value } from '../model/definition.ts'
 import { ExpressionError, type Scope } from '../model/expression.ts'
 import type { ErrorInfo } from '../model/error.ts'
 import type { Json, JsonObject } from '../model/json.ts'
-import type { Compiled, CompiledStep } from './compile.ts'
+import type { SecretUse } from '../model/command.ts'
 import { toJson } from './context.ts'
-import { contextOf } from './evolve.ts'
-import type { Run, StepState } from './run.ts'
+import { contextOf } from './contexts.ts'
+import type { Compiled, CompiledStep } from './compile.ts'
+import { findById, stepAt } from './frame.ts'
+import { SETTLED, type Run, type StepState } from './run.ts'
 import { get } from './vector.ts'
 
 export interface Names {
@@ -22,12 +24,18 @@ export interface Place {
   step?: CompiledStep
   /** `output`, `error`, `outcome` where the language allows them. */
   extra?: { readonly [name: string]: Json }
+  /** `while` and `until` see the latest iteration: a step of it. */
+  inside?: CompiledStep | undefined
+  /** Collects where secrets stand; without it none may. */
+  secrets?: SecretUse[]
 }
 
 export function evaluate(place: Place, value: Value, onMissing?: (reference: string) => void): Json {
   if (value.t === 'lit') return value.v
   const refs = valueRefs(value, place.compiled.expressions)
-  return evaluateValue(value, scopeOf(place, refs), place.compiled.expressions, onMissing ? { missingAsNull: onMissing } : undefined)
+  return evaluateValue(value, scopeOf(place, refs), place.compiled.expressions, {
+    ...(onMissing ? { missingAsNull: onMissing } : {}), ...(place.secrets ? { secrets: place.secrets } : {}),
+  })
 }
 
 /** Throws where the result is not a boolean. */
@@ -69,23 +77,41 @@ function rootValue(place: Place, name: string, refs: Names): Json | undefined {
     case 'outcome':
       return null
     default:
-      return undefined
+      return elementValue(place, name)
   }
+}
+
+/** An `as` name, or `index`: those of the nearest foreach or loop around the step. */
+function elementValue({ run, step, inside }: Place, name: string): Json | undefined {
+  for (let place = inside ?? step; place; place = place.parent < 0 ? undefined : stepAt(run, place.parent)) {
+    if (place.element < 0 || place.parent < 0) continue
+    const around = get(run.steps, place.parent)
+    if (name === 'index') return place.element
+    if (around.each && around.step.step.foreach?.as === name) return around.each.items[place.element] ?? null
+  }
+  return undefined
 }
 
 function stepsJson(place: Place, ids: readonly string[]): JsonObject {
   const steps = Object.create(null) as { [id: string]: Json }
   for (const id of ids) {
-    const step = place.compiled.byId.get(id)
-    if (step) steps[id] = stepJson(get(place.run.steps, step.no))
+    const state = findById(place.compiled, place.run, place.inside ?? place.step, id)
+    if (state) steps[id] = stepJson(place.run, state)
   }
   return steps
 }
 
-function stepJson(state: StepState): JsonObject {
+function stepJson(run: Run, state: StepState): JsonObject {
   return {
-    output: state.output ?? null, status: state.status, error: errorJson(state.error), attempts: state.attempt,
+    output: state.output ?? null, status: statusOf(run, state), error: errorJson(state.error), attempts: state.attempt,
   }
+}
+
+/** A step inside a container that was skipped, or in a case that was not taken, never gets events of its own. */
+function statusOf(run: Run, { status, step }: StepState): string {
+  if (status !== 'pending') return status
+  for (let no = step.parent; no >= 0; no = stepAt(run, no).parent) if (SETTLED.has(get(run.steps, no).status)) return 'skipped'
+  return status
 }
 
 export function errorJson(error: ErrorInfo | undefined): Json {

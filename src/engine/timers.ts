@@ -2,13 +2,15 @@
  * A run's timers: a persistent pairing heap. Entries are never removed early; one that no longer matches its step is
  * stale and ignored when it surfaces, so setting and forgetting a timer costs the same however many there are.
  */
-export type TimerKind = 'retry' | 'sleep' | 'deadline' | 'grace' | 'run_timeout' | 'undo_retry'
+export type TimerKind = 'retry' | 'sleep' | 'deadline' | 'grace' | 'run_timeout' | 'undo_retry' | 'timeout'
 
 export interface Timer {
   at: number
   kind: TimerKind
   /** Step number, or -1 for the run itself. */
   no: number
+  /** Undo of a child's step: its path. */
+  path?: string
 }
 
 interface Node {

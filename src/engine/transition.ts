@@ -4,24 +4,34 @@
  */
 import type { Command } from '../model/command.ts'
 import { isFinal, type RunEvent, type RunState } from '../model/event.ts'
-import { invariant, type ErrorInfo } from '../model/error.ts'
+import { invariant, unreachable, type ErrorInfo } from '../model/error.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Message, Outcome } from '../model/message.ts'
-import { asText, onOutcome, schedule } from './attempts.ts'
+import { onChildEnded, onChildUndo, onGate } from './answers.ts'
+import { onOutcome } from './attempts.ts'
 import { consider } from './begin.ts'
-import { listAt, stepAt, type Compiled, type CompiledStep } from './compile.ts'
+import type { Compiled } from './compile.ts'
+import { onCancel, onPause, onResolve, onRetry, onTakenOver, onUnpause } from './control.ts'
+import { lookup } from './dict.ts'
+import { fireNext, nextTimer } from './due.ts'
 import { endRun } from './ending.ts'
 import { emptyRun, fold } from './evolve.ts'
+import { find, stepAt } from './frame.ts'
+import { gateRun, pushHeads } from './gates.ts'
+import { asText } from './inputs.ts'
 import { advance } from './phases.ts'
 import type { Run } from './run.ts'
 import { evaluate, expressionError } from './scope.ts'
-import { fireNext, nextTimer } from './due.ts'
-import { emit, stateOf, type Turn } from './turn.ts'
-import { onUndoOutcome, scheduleUndo } from './undo.ts'
-import { get } from './vector.ts'
+import { emit, newTurn, stateOf, type Turn } from './turn.ts'
+import { onUndoOutcome, undoAt } from './undo.ts'
+import { each } from './vector.ts'
+import { onApprove, onSignal } from './waits.ts'
 
 export { compile, type Compiled } from './compile.ts'
 export { fold } from './evolve.ts'
+export { find } from './frame.ts'
+export { planRetry, type RetryPlan } from './generations.ts'
+export { gateSlots, mayPark, resultOf, undoOf } from './result.ts'
 export type { Run } from './run.ts'
 
 export interface Transition {
@@ -35,10 +45,10 @@ export interface Transition {
 /**
  * @param run the run so far; undefined before its `start`
  * @param messages handled in order, all in one turn and so in one commit
- * @param now epoch ms, not before the run's last event
+ * @param now epoch ms
  */
 export function transition(compiled: Compiled, run: Run | undefined, messages: readonly Message[], now: number): Transition {
-  const turn: Turn = { compiled, draft: run ? { ...run } : emptyRun(''), now, events: [], commands: [], ready: [] }
+  const turn = newTurn(compiled, run ? { ...run } : emptyRun(''), now)
   for (const message of messages) {
     handle(turn, message)
     settleAll(turn)
@@ -52,7 +62,7 @@ export function transition(compiled: Compiled, run: Run | undefined, messages: r
 function settleAll(turn: Turn): void {
   if (turn.draft.seq === 0) return
   do {
-    for (let i = 0; i < turn.ready.length; i++) consider(turn, stepAt(turn.compiled, turn.ready[i] ?? -1))
+    for (let i = 0; i < turn.ready.length; i++) consider(turn, stepAt(turn.draft, turn.ready[i] ?? -1))
     turn.ready.length = 0
   } while (advance(turn))
 }
@@ -60,7 +70,8 @@ function settleAll(turn: Turn): void {
 function handle(turn: Turn, message: Message): void {
   const { draft } = turn
   if (message.type === 'start') return start(turn, message)
-  if (draft.seq === 0 || draft.phase === 'done') return
+  if (draft.seq === 0) return
+  if (draft.phase === 'done') return message.type === 'retry' ? onRetry(turn, message) : undefined
   switch (message.type) {
     case 'outcome':
       return outcome(turn, message)
@@ -71,13 +82,38 @@ function handle(turn: Turn, message: Message): void {
     case 'tick':
       while (fireNext(turn)) settleAll(turn)
       return
-    case 'cancel':
-      return cancel(turn, message)
     case 'taken_over':
-      return takenOver(turn, message.owner)
+      return onTakenOver(turn, message.owner)
+    case 'gate':
+      return onGate(turn, message)
+    case 'child_ended':
+      return onChildEnded(turn, message)
+    case 'child_undo':
+      return onChildUndo(turn, message)
+    default:
+      return told(turn, message)
+  }
+}
+
+function told(turn: Turn, message: Extract<Message, { type: 'cancel' | 'signal' | 'approve' | 'resolve' | 'pause' | 'unpause' | 'retry' }>): void {
+  switch (message.type) {
+    case 'cancel':
+      return onCancel(turn, message)
     case 'signal':
-      // No kind waits for signals yet; the shape is fixed so that histories and inboxes need not change for it.
+      return onSignal(turn, message)
+    case 'approve':
+      return onApprove(turn, message)
+    case 'resolve':
+      return onResolve(turn, message)
+    case 'pause':
+      return onPause(turn, message)
+    case 'unpause':
+      return onUnpause(turn, message)
+    case 'retry':
+      // Of a run that has not ended there is nothing to retry.
       return
+    default:
+      unreachable(message)
   }
 }
 
@@ -85,14 +121,19 @@ function start(turn: Turn, message: Extract<Message, { type: 'start' }>): void {
   const { draft, compiled } = turn
   if (draft.seq > 0) return
   draft.id = message.id
-  const { input, key, parent } = message
+  const { input, key, parent, children } = message
   const { env, error } = environment(compiled, { ...draft, input, workflow: message.workflow, startedAt: turn.now })
   emit(turn, {
     type: 'run.started', workflow: message.workflow, definition: message.definition, input,
     ...(Object.keys(env).length > 0 ? { env } : {}), ...(key === undefined ? {} : { key }), ...(parent ? { parent } : {}),
+    ...(children && Object.keys(children).length > 0 ? { children } : {}),
   })
   if (error) return endRun(turn, 'failed', { error })
-  for (const no of listAt(compiled, compiled.sections.steps).steps) if (stepAt(compiled, no).needs.length === 0) turn.ready.push(no)
+  try {
+    if (!gateRun(turn)) pushHeads(turn)
+  } catch (cause) {
+    endRun(turn, 'failed', { error: expressionError(cause, 'concurrency.key') })
+  }
 }
 
 function environment(compiled: Compiled, run: Run): { env: { [name: string]: string }; error?: ErrorInfo } {
@@ -106,61 +147,31 @@ function environment(compiled: Compiled, run: Run): { env: { [name: string]: str
 }
 
 function outcome(turn: Turn, message: Outcome): void {
-  const step = turn.compiled.byPath.get(message.path)
-  if (!step || message.token === 0) return
-  const state = stateOf(turn, step)
-  if (state.undo?.token === message.token) return onUndoOutcome(turn, step, state.undo, message)
-  if (state.token === message.token) onOutcome(turn, step, message)
+  if (message.token === 0) return
+  const step = find(turn.compiled, turn.draft, message.path)
+  if (step && stateOf(turn, step).token === message.token) return onOutcome(turn, step, message)
+  const undo = undoAt(turn, message.path)
+  if (undo?.token === message.token) onUndoOutcome(turn, message.path, undo, message)
 }
 
 function started(turn: Turn, message: Extract<Message, { type: 'started' }>): void {
-  const step = turn.compiled.byPath.get(message.path)
-  if (!step || message.token === 0) return
-  const state = stateOf(turn, step)
+  if (message.token === 0) return
   const { path, token } = message
+  const step = find(turn.compiled, turn.draft, path)
   const process = message.process === undefined ? {} : { process: message.process }
-  if (state.token === token && state.status === 'queued') emit(turn, { type: 'step.started', path, token, ...process })
-  else if (state.undo?.token === token && state.undo.status === 'queued') emit(turn, { type: 'compensation.started', path, token, ...process })
+  if (step && stateOf(turn, step).token === token) {
+    if (stateOf(turn, step).status === 'queued') emit(turn, { type: 'step.started', path, token, ...process })
+    return
+  }
+  const undo = undoAt(turn, path)
+  if (undo?.token === token && undo.status === 'queued') emit(turn, { type: 'compensation.started', path, token, ...process })
 }
 
 function progress(turn: Turn, message: Extract<Message, { type: 'progress' }>): void {
-  const step = turn.compiled.byPath.get(message.path)
+  const step = find(turn.compiled, turn.draft, message.path)
   if (!step || message.token === 0 || stateOf(turn, step).token !== message.token) return
   const { path, token, fraction, text } = message
   emit(turn, { type: 'step.progress', path, token, ...(fraction === undefined ? {} : { fraction }), ...(text === undefined ? {} : { text }) })
-}
-
-function cancel(turn: Turn, message: Extract<Message, { type: 'cancel' }>): void {
-  if (turn.draft.phase !== 'main') return
-  const by = message.by === undefined ? {} : { by: message.by }
-  const reason = message.reason === undefined ? {} : { reason: message.reason }
-  emit(turn, { type: 'run.cancel_requested', ...by, ...reason })
-  const text = `cancelled${message.by ? ` by ${message.by}` : ''}${message.reason ? `: ${message.reason}` : ''}`
-  endRun(turn, 'cancelled', { error: { code: 'CANCELLED', message: text, retryable: false } })
-}
-
-/** Attempts that the former owner held are lost; those it handed back in time start again. */
-function takenOver(turn: Turn, owner: string): void {
-  emit(turn, { type: 'run.taken_over', owner })
-  const reason = 'its process is gone'
-  const error = { code: 'LOST', message: reason, retryable: true }
-  // What an earlier message of this very turn scheduled (a cancel's `on_failure`) is this owner's own.
-  const fresh = new Set(turn.commands.flatMap((command) => (command.type === 'task' ? [`${command.task.path} ${command.task.token}`] : [])))
-  for (const step of turn.compiled.steps) {
-    const state = stateOf(turn, step)
-    const own = (token: number): boolean => fresh.has(`${step.path} ${token}`)
-    if (own(state.token) || (state.undo && own(state.undo.token))) continue
-    if (state.token !== 0) {
-      onOutcome(turn, step, { type: 'outcome', path: step.path, token: state.token, result: { ok: false, how: 'lost', error } })
-    } else if (state.status === 'queued') handedBack(turn, step)
-    if (state.undo && state.undo.token !== 0) {
-      onUndoOutcome(turn, step, state.undo, { type: 'outcome', path: step.path, token: state.undo.token, result: { ok: false, how: 'lost', error } })
-    } else if (state.undo?.status === 'queued') scheduleUndo(turn, step)
-  }
-}
-
-function handedBack(turn: Turn, step: CompiledStep): void {
-  if (turn.draft.phase === 'main' || step.section !== 'steps') schedule(turn, step)
 }
 
 function guardHistory(turn: Turn): void {
@@ -179,25 +190,45 @@ function guardHistory(turn: Turn): void {
 export function recover(compiled: Compiled, id: string, events: readonly RunEvent[]): { run: Run; wakeAt: number | null } {
   const run = fold(compiled, id, events)
   invariant(run.seq === (events.at(-1)?.seq ?? 0), 'a folded run stands at its last event')
-  const { timer } = nextTimer({ compiled, draft: { ...run }, now: 0, events: [], commands: [], ready: [] })
+  const { timer } = nextTimer(newTurn(compiled, { ...run }, 0))
   return { run, wakeAt: timer?.at ?? null }
 }
 
 /** The state people are told. `waiting`: nothing is with a worker, only time or a message moves it. */
 export function runState(run: Run): RunState {
   if (run.final) return run.final
-  if (run.seq === 0) return 'pending'
+  if (run.seq === 0 || run.gate !== 0) return 'pending'
   if (run.phase === 'undoing') return 'compensating'
-  return run.tasks === 0 ? 'waiting' : 'running'
+  if (run.paused) return 'paused'
+  return run.tasks + run.childCount === 0 ? 'waiting' : 'running'
 }
 
 /** Attempts that are with a pool or should be: none for a run that is parked. */
-export function inFlight(compiled: Compiled, run: Run): Array<{ path: string; token: number }> {
+export function inFlight(run: Run): Array<{ path: string; token: number }> {
   if (run.tasks === 0) return []
-  return compiled.steps.flatMap((step) => {
-    const { token, undo } = get(run.steps, step.no)
-    return [token, undo?.token ?? 0].filter((held) => held !== 0).map((held) => ({ path: step.path, token: held }))
+  const held: Array<{ path: string; token: number }> = []
+  each(run.steps, ({ step, token, undo }) => {
+    for (const one of [token, undo?.token ?? 0]) if (one !== 0) held.push({ path: step.path, token: one })
   })
+  const { undoing } = run
+  const child = undoing === undefined ? undefined : lookup(run.childUndos, undoing)?.undo
+  if (undoing !== undefined && child && child.token !== 0) held.push({ path: undoing, token: child.token })
+  return held
+}
+
+export interface ChildWait {
+  path: string
+  token: number
+  run: string
+}
+
+/** Children that the run waits for. */
+export function childWaits(run: Run): ChildWait[] {
+  const found: ChildWait[] = []
+  each(run.steps, ({ step, child, status }) => {
+    if (child && status === 'running') found.push({ path: step.path, token: child.token, run: child.run })
+  })
+  return found
 }
 
 export { isFinal }

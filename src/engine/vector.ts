@@ -44,3 +44,43 @@ function setIn<T>(node: Node<T>, shift: number, index: number, value: T): Node<T
   copy[slot] = shift === 0 ? value : setIn(copy[slot] as Node<T>, shift - BITS, index, value)
   return copy
 }
+
+/** With one more at the end. */
+export function push<T>(vector: Vector<T>, value: T): Vector<T> {
+  const { length, shift, root } = vector
+  if (length === WIDTH ** (shift / BITS + 1)) {
+    return { length: length + 1, shift: shift + BITS, root: [root, pathTo(shift, value)] }
+  }
+  return { length: length + 1, shift, root: pushIn(root, shift, length, value) }
+}
+
+function pushIn<T>(node: Node<T>, shift: number, index: number, value: T): Node<T> {
+  const copy = node.slice()
+  const slot = (index >>> shift) & MASK
+  if (shift === 0) copy[slot] = value
+  else copy[slot] = slot < node.length ? pushIn(copy[slot] as Node<T>, shift - BITS, index, value) : pathTo(shift - BITS, value)
+  return copy
+}
+
+function pathTo<T>(shift: number, value: T): Node<T> {
+  let node: Node<T> = [value]
+  for (let at = shift; at > 0; at -= BITS) node = [node]
+  return node
+}
+
+export function each<T>(vector: Vector<T>, visit: (value: T, index: number) => void): void {
+  eachIn(vector.root, vector.shift, { index: 0 }, visit)
+}
+
+function eachIn<T>(node: Node<T>, shift: number, at: { index: number }, visit: (value: T, index: number) => void): void {
+  for (const item of node) {
+    if (shift === 0) visit(item as T, at.index++)
+    else eachIn(item as Node<T>, shift - BITS, at, visit)
+  }
+}
+
+export function toArray<T>(vector: Vector<T>): T[] {
+  const items: T[] = []
+  each(vector, (item) => items.push(item))
+  return items
+}

@@ -15,6 +15,8 @@ export interface Definition {
   outputs?: Record<string, Value>
   env: Record<string, Value>
   secrets: string[]
+  /** At most `limit` runs with one key at a time; the others wait, or fail. */
+  concurrency?: Concurrency
   steps: Step[]
   onFailure: Step[]
   finally: Step[]
@@ -40,6 +42,10 @@ export type Value =
   | { t: 'text'; parts: Array<string | Expression> }
   | { t: 'map'; entries: Array<[string, Value]> }
   | { t: 'list'; items: Value[] }
+  /** Secrets by name, with text around them: resolved where the attempt runs, never recorded. */
+  | { t: 'secret'; parts: SecretPart[] }
+
+export type SecretPart = string | { secret: string }
 
 export type Backoff = 'fixed' | 'linear' | 'exponential'
 
@@ -65,6 +71,34 @@ export interface Compensation {
 }
 
 export type OnCrash = 'retry' | 'fail' | 'ask'
+export type WhenFull = 'queue' | 'fail'
+
+/** Across all runs of the store. */
+export interface Concurrency {
+  key: Value
+  limit: number
+  whenFull: WhenFull
+}
+
+export interface Foreach {
+  /** Gives a list. */
+  in: Value
+  as: string
+  maxParallel: number
+}
+
+/** Of a `steps` group: `while` is asked before each iteration, `until` after it. */
+export interface Loop {
+  while?: Expression
+  until?: Expression
+  max: number
+}
+
+export interface Case {
+  /** Absent: the default. */
+  when?: Expression
+  steps: Step[]
+}
 
 export type Kind =
   | { type: 'worker'; worker: string }
@@ -72,6 +106,12 @@ export type Kind =
   | { type: 'set'; values: Value }
   | { type: 'sleep'; for?: Value; until?: Value }
   | { type: 'parallel'; branches: Array<{ name: string; steps: Step[] }> }
+  | { type: 'switch'; cases: Case[] }
+  | { type: 'steps'; steps: Step[]; loop?: Loop }
+  | { type: 'workflow'; workflow: string }
+  | { type: 'http'; request: Value; expect: string[] }
+  | { type: 'wait'; signal: Value; schema?: JsonObject }
+  | { type: 'approve'; message: Value; schema?: JsonObject; ifRejected: 'fail' | 'continue' }
   | { type: 'return'; value: Value }
   | { type: 'fail'; message: Value; code?: Value; details?: Value }
 
@@ -91,6 +131,16 @@ export interface Step {
   continueOnError?: boolean
   compensate?: Compensation
   onCrash?: OnCrash
+  foreach?: Foreach
+  /** A worker silent for longer has lost the attempt. */
+  heartbeatMs?: number
+  concurrency?: Concurrency
+  queue?: string
+  /** 0..9, 9 first; default 5. */
+  priority?: number
+  cache?: { key: Value; ttlMs?: number }
+  circuitBreaker?: { failures: number; recoveryMs: number }
+  isolation?: 'thread'
 }
 
 export const RETRY_DEFAULTS: RetryPolicy = {
@@ -98,8 +148,52 @@ export const RETRY_DEFAULTS: RetryPolicy = {
 }
 /** LANGUAGE.md section 5: an undo is tried 10 times within an hour. */
 export const COMPENSATION_RETRY: RetryPolicy = { ...RETRY_DEFAULTS, attempts: 10, withinMs: 3_600_000 }
+export const FOREACH_DEFAULTS = { as: 'item', maxParallel: 10 } as const
+export const DEFAULT_PRIORITY = 5
+export const DEFAULT_QUEUE = 'default'
 export const DEFAULT_TIMEOUT_MS = 300_000
 /** What in-flight work gets after its abort signal (LANGUAGE.md section 5). */
 export const GRACE_MS = 10_000
 /** Deaths of a step's worker process after which it is POISON. */
 export const MAX_CRASHES = 3
+
+/** The lists of steps directly inside a step. */
+export function listsIn(step: Step): Step[][] {
+  const { kind } = step
+  switch (kind.type) {
+    case 'parallel':
+      return kind.branches.map((branch) => branch.steps)
+    case 'switch':
+      return kind.cases.map((one) => one.steps)
+    case 'steps':
+      return [kind.steps]
+    default:
+      return []
+  }
+}
+
+/** Every step of a definition, containers before their contents. */
+export function allSteps(definition: Definition): Step[] {
+  const found: Step[] = []
+  const stack = [...definition.steps, ...definition.onFailure, ...definition.finally].reverse()
+  for (let step = stack.pop(); step; step = stack.pop()) {
+    found.push(step)
+    for (const list of listsIn(step).reverse()) for (const inner of [...list].reverse()) stack.push(inner)
+  }
+  return found
+}
+
+/** Names of the workers that its steps and their compensations need. */
+export function workersOf(definition: Definition): Set<string> {
+  const names = new Set<string>()
+  for (const { kind, compensate } of allSteps(definition)) {
+    if (kind.type === 'worker') names.add(kind.worker)
+    if (compensate) names.add(compensate.worker)
+  }
+  return names
+}
+
+/** Names of the workflows that it starts as children. */
+export function childrenOf(definition: Definition): Set<string> {
+  return new Set(allSteps(definition).flatMap(({ kind }) => (kind.type === 'workflow' ? [kind.workflow] : [])))
+}

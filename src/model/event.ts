@@ -1,4 +1,7 @@
+import type { SecretUse } from './command.ts'
+import type { RetryPolicy } from './definition.ts'
 import type { ErrorInfo } from './error.ts'
+import type { Parent } from './message.ts'
 import type { Json, JsonObject } from './json.ts'
 
 /**
@@ -20,21 +23,42 @@ export type UndoOutcome = 'completed' | 'unknown'
 
 export type EventBody =
   | { type: 'run.started'; workflow: string; definition: string; input: JsonObject; env?: Record<string, string>
-      key?: string; parent?: { run: string; path: string }; generation?: number }
+      key?: string; parent?: Parent; children?: { readonly [workflow: string]: string } }
   | { type: 'run.warning'; code: string; message: string; path?: string }
   | { type: 'run.taken_over'; owner: string }
+  /** Waits for a place among the runs with its concurrency key; `run.admitted` when it has one. */
+  | { type: 'run.gated'; token: number; key: string; limit: number }
+  | { type: 'run.admitted' }
+  | { type: 'run.paused'; by?: string; reason?: string }
+  | { type: 'run.unpaused'; by?: string }
+  /** Kept until a `wait` step takes it. */
+  | { type: 'run.signal'; id: string; name: string; data: Json; by?: string }
+  /** The grace of what was in flight is over. */
+  | { type: 'run.grace_over'; path?: string }
+  /** A new generation: `paths` begin anew, containers in `reopened` go on with what is left in them, all others are kept. */
+  | { type: 'run.retried'; generation: number; paths: string[]; reopened: string[]; from?: string; by?: string }
   | { type: 'run.cancel_requested'; by?: string; reason?: string }
   | { type: 'run.ending'; cause: EndingCause; path?: string; error?: ErrorInfo; output?: Json }
   /** Paths in the order in which they will be undone. */
   | { type: 'run.compensating'; paths: string[] }
   | { type: 'run.section'; section: Section }
   | { type: 'run.finished'; state: FinalState; output?: Json; error?: ErrorInfo }
-  | { type: 'step.opened'; path: string }
-  | { type: 'step.scheduled'; path: string; attempt: number; token: number; worker: string; input?: Json }
+  /** `items`: of a foreach. `branch`: the case that a switch takes, -1 for none. */
+  | { type: 'step.opened'; path: string; items?: readonly Json[]; branch?: number }
+  | { type: 'step.iterated'; path: string; index: number }
+  /** Waits for a slot, a cached result or a circuit breaker. */
+  | { type: 'step.gated'; path: string; token: number; slot?: { key: string; limit: number }; cache?: string; circuit?: string }
+  | { type: 'step.scheduled'; path: string; attempt: number; token: number; worker: string; input?: Json; secrets?: SecretUse[] }
   | { type: 'step.started'; path: string; token: number; process?: string }
   | { type: 'step.progress'; path: string; token: number; fraction?: number; text?: string }
   | { type: 'step.sleeping'; path: string; dueAt: number }
-  | { type: 'step.completed'; path: string; token?: number; output: Json; startedAt?: number }
+  /** For a signal or for a person, until `dueAt` where there is a timeout. */
+  | { type: 'step.waiting'; path: string; signal?: string; approve?: string; dueAt?: number }
+  | { type: 'step.child'; path: string; token: number; run: string; workflow: string; input?: JsonObject }
+  /** What the step's completed child has to undo, in the order of completion. */
+  | { type: 'step.child_undo'; path: string; run: string; items: UndoItem[] }
+  /** `signal`: the id of the one taken. `cached`: from an earlier run of the same key. */
+  | { type: 'step.completed'; path: string; token?: number; output: Json; startedAt?: number; signal?: string; cached?: true; by?: string }
   | { type: 'step.retrying'; path: string; token: number; attempt: number; dueAt: number; error: ErrorInfo; unknown?: boolean }
   | { type: 'step.lost'; path: string; token: number; reason: string }
   | { type: 'step.released'; path: string; token: number }
@@ -54,6 +78,22 @@ export type EventBody =
   | { type: 'compensation.released'; path: string; token: number }
   | { type: 'compensation.completed'; path: string; token: number; output: Json }
   | { type: 'compensation.failed'; path: string; error: ErrorInfo }
+
+/** A step of a completed child run that its parent may have to undo. */
+export interface UndoItem {
+  /** In the child. */
+  path: string
+  worker: string
+  outcome: UndoOutcome
+  input: Json
+  secrets?: SecretUse[]
+  /** Its input could not be evaluated: the undo fails with this. */
+  failure?: string
+  retry?: RetryPolicy
+  timeoutMs?: number
+  /** Epoch ms at which it completed. */
+  at: number
+}
 
 export type EventType = EventBody['type']
 export type EventOf<T extends EventType> = Extract<RunEvent, { type: T }>

@@ -1,3 +1,4 @@
+import type { FinalState, UndoItem } from './event.ts'
 import type { RetryPolicy } from './definition.ts'
 import type { ErrorInfo } from './error.ts'
 import type { Json, JsonObject } from './json.ts'
@@ -5,7 +6,7 @@ import type { Json, JsonObject } from './json.ts'
 /** What a run can be told. Everything that moves a run is one of these; delivery may repeat and reorder. */
 export type Message =
   | { type: 'start'; id: string; workflow: string; definition: string; input: JsonObject; key?: string
-      parent?: { run: string; path: string } }
+      parent?: Parent; children?: { readonly [workflow: string]: string } }
   | { type: 'started'; path: string; token: number; process?: string }
   | { type: 'progress'; path: string; token: number; fraction?: number; text?: string }
   | Outcome
@@ -14,7 +15,34 @@ export type Message =
   | { type: 'cancel'; by?: string; reason?: string }
   /** A new owner: attempts that the old one held in its own process are lost (or were handed back). */
   | { type: 'taken_over'; owner: string; clean: boolean }
-  | { type: 'signal'; id: string; name: string; data: Json }
+  /** `id`: the same signal sent twice is one. */
+  | { type: 'signal'; id: string; name: string; data: Json; by?: string }
+  | { type: 'approve'; path: string; approved: boolean; by?: string; comment?: string; data?: Json }
+  /** A person says what became of a step in doubt. */
+  | { type: 'resolve'; path: string; as: 'completed' | 'failed' | 'retry'; output?: Json; reason?: string; by?: string }
+  | { type: 'pause'; by?: string; reason?: string }
+  | { type: 'unpause'; by?: string }
+  /** A final run goes on as a new generation: what has not completed runs again, and what follows `from`. */
+  | { type: 'retry'; from?: string; by?: string }
+  /** Answers a `gate` command. */
+  | { type: 'gate'; path: string; token: number; answer: GateAnswer }
+  /** Answers `start_child`, once, when the child has ended. */
+  | { type: 'child_ended'; path: string; token: number; run: string; state: FinalState; output?: Json; error?: ErrorInfo; at: number }
+  | { type: 'child_undo'; path: string; run: string; items: UndoItem[] }
+
+export interface Parent {
+  run: string
+  path: string
+  token: number
+  /** 1 for a child of a run that is nobody's. */
+  depth: number
+}
+
+export type GateAnswer =
+  | { pass: true }
+  | { pass: false; why: 'cached'; output: Json }
+  | { pass: false; why: 'open'; until: number }
+  | { pass: false; why: 'full'; key: string; limit: number }
 
 export interface Outcome {
   type: 'outcome'

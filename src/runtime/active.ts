@@ -3,12 +3,14 @@
  * commit, and what the run's record is told of it. Does nothing by itself.
  */
 import type { Backend, Commit, Owner, RunPatch } from '../backend/backend.ts'
-import { runState, type Compiled, type Run, type Transition } from '../engine/transition.ts'
+import { mayPark, runState, type Compiled, type Run, type Transition } from '../engine/transition.ts'
 import { isFinal, type RunEvent, type RunState } from '../model/event.ts'
 import { MagError } from '../model/error.ts'
 import type { Task } from '../model/command.ts'
 import type { Message } from '../model/message.ts'
+import type { Children } from './children.ts'
 import type { Clock } from './clock.ts'
+import type { Gates } from './gates.ts'
 import type { Wakes } from './wakes.ts'
 
 /** A run that only waits longer than this leaves memory. */
@@ -20,6 +22,8 @@ export interface OrchestratorOptions {
   clock: Clock
   runTask(task: Task): void
   cancelTask(runId: string, token: number, reason: string): void
+  gates: Gates
+  children: Children
   compiled(hash: string): Promise<Compiled>
   /** Durable facts, in order per run. */
   onEvents(runId: string, events: readonly RunEvent[]): void
@@ -98,14 +102,19 @@ export function patchOf(active: Active, result: Transition, now: number): RunPat
     return { state, wakeAt: null, finishedAt: now, note, release: true }
   }
   if (parks(result, now)) return { state, wakeAt: result.wakeAt }
-  if (active.recordWakeAt !== null || active.recordState === undefined || active.recordState === 'waiting') {
+  if (active.recordWakeAt !== null || active.recordState === undefined || active.recordState === 'waiting' || active.recordState === 'paused') {
     return { state, wakeAt: null }
   }
   return undefined
 }
 
 function parks(result: Transition, now: number): boolean {
-  return result.run.tasks === 0 && !result.run.final && (result.wakeAt === null || result.wakeAt - now > PARK_AFTER_MS)
+  return mayPark(result.run) && (result.wakeAt === null || result.wakeAt - now > PARK_AFTER_MS)
+}
+
+/** The record says that it waits, and until when: nothing of the run needs to stay in memory. */
+export function isParked(active: Active, result: Transition): boolean {
+  return mayPark(result.run) && (active.recordState === 'waiting' || active.recordState === 'paused') && active.recordWakeAt === result.wakeAt
 }
 
 export function reject(active: Active, error: MagError): void {

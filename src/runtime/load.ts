@@ -1,5 +1,5 @@
 /** Brings a run from the store into memory: its history folded, and what its former owner held given up. */
-import { recover } from '../engine/transition.ts'
+import { gateSlots, mayPark, recover } from '../engine/transition.ts'
 import { isFinal, type RunEvent } from '../model/event.ts'
 import { newActive, type Core } from './active.ts'
 
@@ -27,7 +27,8 @@ async function loadFrom(core: Core, runId: string): Promise<boolean> {
   }
   const { run, wakeAt } = recover(compiled, runId, events)
   // Attempts that only the history knows are in no pool here.
-  const takenOver = core.adopting.has(runId) || run.tasks > 0
+  const takenOver = run.final === undefined && (core.adopting.has(runId) || !mayPark(run))
+  if (takenOver) await core.options.gates.reconcile(runId, gateSlots(run))
   // What was sent before the takeover comes before it: a cancel ends the interrupted step instead of starting it again.
   const sent = takenOver ? await backend.inboxOf(runId) : []
   if (core.stopped) return false
@@ -41,6 +42,8 @@ async function loadFrom(core: Core, runId: string): Promise<boolean> {
     active.inbox.push(message)
     active.handled.push(id)
   }
+  // A run that was opened for a retry which never came: its record is set right.
+  if (run.final !== undefined) active.inbox.push({ type: 'tick' })
   // Before anything else, or a tick's new attempts would count as lost too.
   if (takenOver) active.inbox.push({ type: 'taken_over', owner: owner.id, clean: false })
   core.active.set(runId, active)

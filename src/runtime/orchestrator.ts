@@ -4,14 +4,16 @@
  * commit is under way is never transitioned: its messages wait for the answer. Decisions are the engine's, all of them.
  */
 import type { Commit, CommitResult } from '../backend/backend.ts'
-import { inFlight, transition, type Compiled, type Transition } from '../engine/transition.ts'
-import type { Command } from '../model/command.ts'
+import { childWaits, transition, type ChildWait, type Transition } from '../engine/transition.ts'
+import { isFinal } from '../model/event.ts'
 import { MagError } from '../model/error.ts'
 import type { Message } from '../model/message.ts'
 import {
-  commitOf, newActive, patchOf, reject, stoppedError, storeError, type Active, type Core, type OrchestratorOptions, type StartResult, type Work,
+  commitOf, isParked, newActive, patchOf, reject, stoppedError, storeError, type Active, type Core, type OrchestratorOptions, type StartResult, type Work,
 } from './active.ts'
+import { cancelAll, carryOut } from './commands.ts'
 import { load } from './load.ts'
+import type { StartRequest } from './start-request.ts'
 import { createWakes } from './wakes.ts'
 
 /** While the disk is full, results are held and tried again this often. */
@@ -20,14 +22,7 @@ const WAKE_PAGE = 100
 
 export type { OrchestratorOptions, StartResult }
 
-export interface StartRequest {
-  id: string
-  workflow: string
-  compiled: Compiled
-  input: Extract<Message, { type: 'start' }>['input']
-  key?: string
-  inputHash: string
-}
+export type { StartRequest }
 
 export interface Orchestrator {
   /** Rejects when the store refuses: then nothing was started. */
@@ -37,6 +32,8 @@ export interface Orchestrator {
   /** To a run that is owned here; parked ones are brought back. `inboxId`: handled with the commit. */
   deliver(runId: string, message: Message, inboxId?: number): Promise<void>
   owns(runId: string): boolean
+  /** Runs in memory that wait for children, with the children's ids. */
+  waitingForChildren(): Array<{ runId: string; children: ChildWait[] }>
   /** Runs whose parked time has come. */
   wakeDue(): Promise<void>
   readonly activeCount: number
@@ -59,6 +56,7 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
     adopt: (runId) => adopt(core, runId),
     deliver: (runId, message, inboxId) => deliver(core, runId, message, inboxId),
     owns: (runId) => core.active.has(runId),
+    waitingForChildren: () => [...core.active.values()].flatMap(({ runId, run }) => (run && run.childCount > 0 ? [{ runId, children: childWaits(run) }] : [])),
     wakeDue: () => wakeDue(core),
     get activeCount() {
       return core.active.size
@@ -71,11 +69,11 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
 
 function start(core: Core, request: StartRequest): Promise<StartResult> {
   if (core.stopped) return Promise.reject(stoppedError())
-  const { id, workflow, compiled, input, key, inputHash } = request
+  const { id, workflow, compiled, input, key, inputHash, parent, children } = request
   const active = newActive(id, compiled)
   const keyed = key === undefined ? {} : { key }
-  active.create = { workflow, definition: compiled.hash, inputHash, createdAt: core.options.clock.now(), ...keyed }
-  active.inbox.push({ type: 'start', id, workflow, definition: compiled.hash, input, ...keyed })
+  active.create = { workflow, definition: compiled.hash, inputHash, createdAt: core.options.clock.now(), ...keyed, ...(parent ? { parent: parent.run } : {}) }
+  active.inbox.push({ type: 'start', id, workflow, definition: compiled.hash, input, ...keyed, ...(parent ? { parent } : {}), ...(children ? { children } : {}) })
   core.active.set(id, active)
   return new Promise((resolve, reject) => {
     active.started = { resolve, reject }
@@ -168,7 +166,9 @@ function flush(core: Core): void {
     active.inbox = []
     active.handled = []
     const result = transition(active.compiled, active.run, messages, now)
-    if (result.events.length === 0 && handled.length === 0) {
+    // A run that was opened for a retry that came to nothing is closed again.
+    const reopened = result.run.final !== undefined && active.recordState !== undefined && !isFinal(active.recordState)
+    if (result.events.length === 0 && handled.length === 0 && !reopened) {
       settle(core, active, result)
       continue
     }
@@ -210,6 +210,7 @@ function written(core: Core, work: Work): void {
   active.started = undefined
   core.options.onEvents(active.runId, result.events)
   carryOut(core, active, result.commands)
+  if (result.run.final !== undefined && result.events.length > 0) core.options.children.ended(active.compiled, result.run, result.run.lastAt)
   settle(core, active, result)
 }
 
@@ -219,23 +220,16 @@ function settle(core: Core, active: Active, result: Transition): void {
   active.wakeAt = result.wakeAt
   if (active.inbox.length > 0 || active.handled.length > 0) return enqueue(core, active)
   if (result.run.final) return forget(core, active)
-  if (result.wakeAt === null) core.wakes.clear(active.runId)
-  else if (active.recordWakeAt === result.wakeAt) {
+  if (isParked(active, result)) {
     forget(core, active)
-    core.wakes.parked(result.wakeAt)
-  } else core.wakes.set(active.runId, result.wakeAt)
+    if (result.wakeAt !== null) core.wakes.parked(result.wakeAt)
+  } else if (result.wakeAt === null) core.wakes.clear(active.runId)
+  else core.wakes.set(active.runId, result.wakeAt)
 }
 
 function forget(core: Core, active: Active): void {
   core.active.delete(active.runId)
   core.wakes.clear(active.runId)
-}
-
-function carryOut(core: Core, active: Active, commands: readonly Command[]): void {
-  for (const command of commands) {
-    if (command.type === 'task') core.options.runTask(command.task)
-    else core.options.cancelTask(active.runId, command.token, command.reason)
-  }
 }
 
 function lost(core: Core, active: Active, answer: CommitResult): void {
@@ -249,11 +243,6 @@ function lost(core: Core, active: Active, answer: CommitResult): void {
   if (answer.status === 'fenced') return core.options.onLost(active.runId)
   // Still this process's, but not as it was remembered: on from what the store knows.
   adopt(core, active.runId).then(() => core.active.has(active.runId) || core.options.onLost(active.runId), (error) => reported(core, error))
-}
-
-function cancelAll(core: Core, active: Active): void {
-  if (!active.run) return
-  for (const { token } of inFlight(active.compiled, active.run)) core.options.cancelTask(active.runId, token, 'the lease is lost')
 }
 
 /**

@@ -33,6 +33,7 @@ export interface WorkflowFile {
   pinned?: string
   problems: Problem[]
   workers: Array<{ worker: string; step: string; line: number; column: number; endColumn: number }>
+  workflows: Array<{ workflow: string; step: string; line: number; column: number; endColumn: number }>
   places: Record<string, { line: number; column: number }>
   /** Where they were asked for. */
   types?: WorkflowTypes
@@ -41,7 +42,7 @@ export interface WorkflowFile {
 const MARKS = ['mag.config.yaml', 'workflows', 'workers']
 const ENDINGS = ['.yaml', '.yml', '.json']
 /** Raise it when the checked form changes: older caches are ignored. */
-const CACHE_FORMAT = 1
+const CACHE_FORMAT = 2
 
 export function findProject(from: string): Project {
   const start = resolve(from)
@@ -74,15 +75,15 @@ export function resolveWorkflow(project: Project, nameOrFile: string): string {
     throw new MagError('MAG2001', `not a workflow name: ${JSON.stringify(nameOrFile)}`, { exitCode: 6, hint: 'mag workflows list' })
   }
   const files = workflowFiles(project)
-  const direct = files.find((file) => stem(file) === nameOrFile)
+  const direct = files.find((file) => workflowStem(file) === nameOrFile)
   if (direct) return direct
-  const near = nearest(nameOrFile, files.map(stem))
+  const near = nearest(nameOrFile, files.map(workflowStem))
   throw new MagError('MAG2001', `no workflow named "${nameOrFile}"${project.found ? '' : ` (no workflows/ or workers/ here or above ${project.dir})`}`, {
     exitCode: 6, hint: near ? `did you mean ${near}?  (workflows/${near})` : 'mag workflows list',
   })
 }
 
-function stem(file: string): string {
+export function workflowStem(file: string): string {
   return basename(file).replace(/\.(yaml|yml|json)$/, '')
 }
 
@@ -100,9 +101,9 @@ export async function readWorkflow(project: Project, nameOrFile: string, sources
   const { checkWorkflow } = await import('../definition/check.ts')
   const { canonicalJson } = await import('../definition/hash.ts')
   const checked = checkWorkflow({ file, text }, sources)
-  const { problems, workers, places, definition, hash, types } = checked
+  const { problems, workers, workflows, places, definition, hash, types } = checked
   const result: WorkflowFile = {
-    file, text, name: definition?.name ?? stem(file), problems, workers, places,
+    file, text, name: definition?.name ?? workflowStem(file), problems, workers, workflows, places,
     ...(definition ? { definition, pinned: canonicalJson(definition) } : {}), ...(hash === undefined ? {} : { hash }),
   }
   if (types) return { ...result, types }

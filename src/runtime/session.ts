@@ -12,12 +12,16 @@ import { makeRunId } from '../model/id.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Message } from '../model/message.ts'
 import { systemClock, type Clock } from './clock.ts'
+import { createChildren } from './children.ts'
 import { createFollower } from './follow.ts'
+import { createGates } from './gates.ts'
 import type { LoadedWorker } from './loader/loader.ts'
 import { createLogBuffer } from './log-buffer.ts'
 import { createOrchestrator, type Orchestrator } from './orchestrator.ts'
 import { createPool, type Pool } from './pool/pool.ts'
 import { livenessOf, thisProcess } from './process.ts'
+import { retryRun } from './retry.ts'
+import { createMasker, environmentSecret, type SecretSource } from './secrets.ts'
 import { createStarts } from './starts.ts'
 
 /** A process that has not renewed for this long may be taken over from another host. */
@@ -31,6 +35,8 @@ export interface PinnedDefinition {
   definition: Definition
   hash: string
   text: string
+  /** The workflows that it may start as children, and that those may, by name. */
+  children?: ReadonlyMap<string, PinnedDefinition>
 }
 
 export interface SessionOptions {
@@ -40,6 +46,8 @@ export interface SessionOptions {
   role: 'cli' | 'library'
   concurrency?: number
   clock?: Clock
+  /** Values of secrets; default: the environment. */
+  secret?: SecretSource
   /** The store refuses and waiting will not help, or the lease was lost: nothing more will happen in this session. */
   onFatal?: (error: MagError) => void
   /** The store refuses for now (full disk): results are held. */
@@ -53,6 +61,8 @@ export interface Session {
   startRun(request: { checked: PinnedDefinition; input: JsonObject; key?: string }): Promise<{ runId: string; created: boolean; final: boolean; sameInput: boolean }>
   /** Claims a run that nobody drives and continues it. */
   takeOver(runId: string): Promise<'owned' | 'final' | 'missing' | { heldBy: ProcessRecord }>
+  /** A final run goes on as a new generation, driven here. `refused`: why not. */
+  retry(runId: string, options: { from?: string; by?: string }): Promise<'owned' | 'missing' | { heldBy: ProcessRecord } | { refused: string }>
   /** Takes over every run that nobody drives and whose workers are all here. Returns their ids. */
   takeOverOrphans(limit: number): Promise<string[]>
   /** All events from `after` on, live or polled, until the run is final or the signal aborts. */
@@ -73,6 +83,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const listeners = new Set<(runId: string, events: readonly RunEvent[]) => void>()
   const logs = createLogBuffer(backend, clock, options.onLog)
   const follower = createFollower(backend, clock)
+  const secret = options.secret ?? environmentSecret
+  const masker = createMasker()
   let stopped = false
 
   async function compiledFor(hash: string): Promise<Compiled> {
@@ -90,23 +102,34 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     const expressions = checked.text.includes('"t":"expr"') ? (await import('../definition/expression.ts')).createExpressions() : undefined
     const compiled = compile(checked.definition, checked.hash, expressions)
     compiledByHash.set(checked.hash, compiled)
+    for (const name of checked.definition.secrets) masker.add(secret(name))
     return compiled
   }
 
   const starts = createStarts(clock, (runId, message) => void orchestrator.deliver(runId, message))
   const pool: Pool = createPool({
     lookup: (name) => workers.get(name), concurrency: options.concurrency ?? DEFAULT_CONCURRENCY, clock, projectDir: options.projectDir,
-    process: owner.id,
+    process: owner.id, secret,
     onStarted: (task) => starts.started(task, owner.id),
     onOutcome: (task, outcome) => {
       starts.ended(task)
-      void orchestrator.deliver(task.runId, outcome)
+      void orchestrator.deliver(task.runId, masker.outcome(outcome))
     },
-    onProgress: (task, progress) => void orchestrator.deliver(task.runId, { type: 'progress', path: task.path, token: task.token, ...progress }),
-    onLog: (line) => logs.add(line),
+    onProgress: (task, progress) => void orchestrator.deliver(task.runId, {
+      type: 'progress', path: task.path, token: task.token, ...progress, ...(progress.text === undefined ? {} : { text: masker.text(progress.text) }),
+    }),
+    onLog: (line) => logs.add(masker.line(line)),
+  })
+  const onError = (error: unknown): void => (stopped ? undefined : fail(asStoreError(error)))
+  const gates = createGates({
+    backend, clock, onError, owns: (runId) => orchestrator.owns(runId), deliver: (runId, message) => void orchestrator.deliver(runId, message),
+  })
+  const children = createChildren({
+    backend, clock, onError, takeOver, compiled: compiledFor, send, owns: (runId) => orchestrator.owns(runId),
+    start: (request) => orchestrator.start(request),
   })
   const orchestrator: Orchestrator = createOrchestrator({
-    backend, owner, clock, compiled: compiledFor,
+    backend, owner, clock, gates, children, compiled: compiledFor,
     runTask: (task: Task) => pool.run(task),
     cancelTask: (runId, token, reason) => pool.cancel(runId, token, reason),
     onEvents: (runId, events) => {
@@ -130,6 +153,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const unwatch = backend.watch(look)
   const polls = repeat(clock, INBOX_POLL_MS, look)
   const renewals = repeat(clock, LEASE_MS / 3, () => {
+    children.sweep(orchestrator.waitingForChildren().flatMap((run) => run.children))
     void backend.renew(owner, LEASE_MS, pool.busy).then((held) => {
       if (held || stopped) return
       orchestrator.abandon()
@@ -150,19 +174,34 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     }
   }
 
+  async function send(runId: string, message: Message): Promise<'ok' | 'missing'> {
+    if (orchestrator.owns(runId)) {
+      await orchestrator.deliver(runId, message)
+      return 'ok'
+    }
+    const sent = await backend.send(runId, message)
+    if (sent) look()
+    return sent ? 'ok' : 'missing'
+  }
+
+  async function put(checked: PinnedDefinition): Promise<void> {
+    if (putOnce.has(checked.hash)) return
+    await backend.putDefinition(checked.hash, checked.text)
+    putOnce.add(checked.hash)
+  }
+
   const putOnce = new Set<string>()
   return {
     backend, owner, takeOver,
     async startRun({ checked, input, key }) {
-      if (!putOnce.has(checked.hash)) {
-        await backend.putDefinition(checked.hash, checked.text)
-        putOnce.add(checked.hash)
-      }
+      await put(checked)
+      const children = checked.children && checked.children.size > 0 ? Object.fromEntries([...checked.children].map(([name, { hash }]) => [name, hash])) : undefined
+      for (const child of checked.children?.values() ?? []) await put(child)
       const compiled = await pin(checked)
       const id = makeRunId(clock.now(), clock.random(8))
       const inputHash = key === undefined ? '' : await hashOfInput(input)
       const started = await orchestrator.start({
-        id, workflow: checked.definition.name, compiled, input, inputHash, ...(key === undefined ? {} : { key }),
+        id, workflow: checked.definition.name, compiled, input, inputHash, ...(key === undefined ? {} : { key }), ...(children ? { children } : {}),
       })
       if (started.status === 'started') return { runId: id, created: true, final: false, sameInput: true }
       const record = await backend.run(started.runId)
@@ -180,21 +219,15 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    async send(runId, message) {
-      if (orchestrator.owns(runId)) {
-        await orchestrator.deliver(runId, message)
-        return 'ok'
-      }
-      const sent = await backend.send(runId, message)
-      if (sent) look()
-      return sent ? 'ok' : 'missing'
-    },
+    retry: (runId, retryOptions) => retryRun({ backend, owner, orchestrator, compiled: compiledFor }, runId, retryOptions),
+    send,
     addWorker: (worker) => void workers.set(worker.name, worker),
     async stop({ graceMs }) {
       if (stopped) return
       await pool.drain(graceMs)
       await orchestrator.release()
       stopped = true
+      gates.stop()
       starts.stop()
       polls()
       renewals()

@@ -4,6 +4,7 @@ import { isFinal } from '../model/event.ts'
 import { clean } from './clean.ts'
 import { withoutHidden } from './document.ts'
 import { span, wrap, type Line, type Screen } from './span.ts'
+import { everyStep } from './steps.ts'
 import type { RunView, StepView } from './views.ts'
 
 /** Where a step stands in its definition file, if the caller knows. */
@@ -34,7 +35,7 @@ function warningBlock(view: RunView, screen: Screen): Line[] {
 /** Steps that failed for good, the one that ended the run last. */
 function failureBlocks(view: RunView, screen: Screen, options: ClosingOptions): Line[][] {
   if (view.state === 'completed') return []
-  const failed = view.all.filter((step) => step.error && !step.continued && (step.state === 'failed' || step.undo !== undefined) && step.branches.length === 0 && !isRoot(view, step))
+  const failed = [...everyStep(view)].filter((step) => step.error && !step.continued && (step.state === 'failed' || step.undo !== undefined) && step.branches.length === 0 && !step.each && !isRoot(view, step))
   const blocks = failed.slice(0, MOST_SHOWN).map((step) => errorBlock(step.path, step.error, screen, options))
   if (view.state === 'cancelled') {
     const { by, reason } = view.cancel ?? {}
@@ -78,7 +79,7 @@ function paragraph(lead: Line, text: string, screen: Screen): Line[] {
 }
 
 function undoBlocks(view: RunView, screen: Screen): Line[][] {
-  return view.all.filter((step) => step.undo?.state === 'failed').map((step) => {
+  return [...everyStep(view)].filter((step) => step.undo?.state === 'failed').map((step) => {
     const { worker = '', error } = step.undo ?? {}
     return [
       ...paragraph([span('  '), span(step.path, 'bold'), span('  '), span('not undone', 'bad'), span(': ')], `${worker}: ${clean(error?.code ?? '')}: ${clean(error?.message ?? '')}`, screen),

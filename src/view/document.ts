@@ -2,7 +2,7 @@
 import type { ErrorInfo, Location } from '../model/error.ts'
 import { isFinal, type RunEvent, type RunState } from '../model/event.ts'
 import type { Json, JsonObject } from '../model/json.ts'
-import { currentSteps, outputOf } from './run-view.ts'
+import { currentSteps, everyStep, outputOf } from './run-view.ts'
 import type { RunView, StepView, StepViewState, UndoView } from './views.ts'
 
 export interface ErrorDocument {
@@ -28,6 +28,16 @@ export interface StepDocument {
   dueAt?: string
   reason?: string
   error?: ErrorDocument
+  /** Of a foreach. */
+  elements?: { total: number; done: number; failed: number }
+  /** Of a loop: how many iterations have begun. */
+  iterations?: number
+  /** What it waits for. */
+  signal?: string
+  approve?: string
+  /** The child run. */
+  child?: { transactionId: string; workflow: string }
+  cached?: true
   /** Absent for steps of the main list. */
   section?: 'on_failure' | 'finally'
   compensation?: { state: UndoView['state']; worker: string; outcome: string; attempts: number; error?: ErrorDocument }
@@ -72,7 +82,7 @@ export function runDocument(view: RunView, facts: RunFacts = { owner: null }): R
   const current = currentSteps(view).map((step) => step.path)
   return {
     schema: 'mag.run/v1', transactionId: view.runId, workflow: view.workflow, definitionHash: view.definitionHash, state: view.state,
-    input: view.input, output: outputOf(view), currentStep: current[0] ?? null, currentSteps: current, steps: view.all.map(stepDocument),
+    input: view.input, output: outputOf(view), currentStep: current[0] ?? null, currentSteps: current, steps: [...everyStep(view)].map(stepDocument),
     stepResults: resultsOf(view), warnings: view.warnings, error: isFinal(view.state) || view.error ? errorDocument(view.error) ?? null : null,
     owner: facts.owner === null ? null : { id: facts.owner, ...facts.process }, exitCode: exitCodeOf(view.state) ?? null,
     createdAt: time(view.createdAt), updatedAt: time(view.updatedAt), finishedAt: view.finishedAt === undefined ? null : time(view.finishedAt),
@@ -81,7 +91,7 @@ export function runDocument(view: RunView, facts: RunFacts = { owner: null }): R
 
 function resultsOf(view: RunView): { [id: string]: Json } {
   const results: { [id: string]: Json } = Object.create(null)
-  for (const step of view.all) if (step.output !== undefined) results[step.id] = step.output
+  for (const step of everyStep(view)) if (step.output !== undefined && (!step.dynamic || !(step.id in results))) results[step.id] = step.output
   return results
 }
 
@@ -94,6 +104,10 @@ export function stepDocument(step: StepView): StepDocument {
     ...given('finishedAt', step.finishedAt === undefined || step.startedAt === undefined ? undefined : time(step.finishedAt)),
     ...given('durationMs', duration), ...given('dueAt', step.dueAt === undefined ? undefined : time(step.dueAt)),
     ...given('reason', step.reason), ...given('error', errorDocument(step.error)),
+    ...(step.each ? { elements: { total: step.each.total, done: step.each.done, failed: step.each.failed } } : {}),
+    ...given('iterations', step.iteration === undefined ? undefined : step.iteration + 1),
+    ...(step.state === 'waiting' ? { ...given('signal', step.signal), ...given('approve', step.approve) } : {}),
+    ...(step.child ? { child: { transactionId: step.child.run, workflow: step.child.workflow } } : {}), ...(step.cached ? { cached: true as const } : {}),
     ...(step.section === 'steps' ? {} : { section: step.section }),
     ...(undo ? { compensation: { state: undo.state, worker: undo.worker, outcome: undo.outcome, attempts: undo.attempts, ...given('error', errorDocument(undo.error)) } } : {}),
   }

@@ -11,18 +11,19 @@ export function stepMessage(view: RunView, step: StepView, now: number): string 
     case 'pending':
       return isFinal(view.state) ? 'not reached' : waitsFor(step)
     case 'queued':
-      return step.reason ? `queued again: ${clean(step.reason)}` : tries(step)
+      return step.gate ? clean(step.gate) : step.reason ? `queued again: ${clean(step.reason)}` : tries(step)
     case 'running':
-      return step.aborting ? 'stopping' : joined([progressOf(step), tries(step)])
+      return step.aborting ? 'stopping' : joined([insideOf(step), childOf(step), progressOf(step), tries(step)])
     case 'retrying':
       return `${clean(step.error?.message ?? 'failed')}, attempt ${step.attempts + 1}${ofMax(step)} ${dueIn(step.dueAt, now)}`
-    case 'sleeping':
     case 'waiting':
+      return waitOf(step, now)
+    case 'sleeping':
       return step.dueAt === undefined ? 'waits' : `wakes ${dueIn(step.dueAt, now)}`
     case 'in_doubt':
-      return 'in doubt: its process died'
+      return 'in doubt: its process died; mag resolve says what became of it'
     case 'completed':
-      return step.attempts > 1 ? `${step.attempts} attempts` : ''
+      return joined([insideOf(step), step.cached ? 'from the cache' : '', step.attempts > 1 ? `${step.attempts} attempts` : ''])
     case 'failed':
       return failure(step)
     case 'skipped':
@@ -54,6 +55,21 @@ function failure(step: StepView): string {
   const { error } = step
   const gaveUp = error && !error.retryable && (step.maxAttempts ?? 1) > step.attempts
   return joined([clean(error?.code ?? 'failed'), step.attempts > 1 ? `${step.attempts} attempts` : gaveUp ? 'not retried' : '', step.continued ? 'the run went on' : ''])
+}
+
+function insideOf({ each, iteration }: StepView): string {
+  if (each) return joined([`${each.done}/${each.total}`, each.failed > 0 ? `${each.failed} failed` : ''])
+  return iteration === undefined ? '' : `iteration ${iteration + 1}`
+}
+
+function childOf({ child }: StepView): string {
+  return child ? `${child.workflow} ${child.run}` : ''
+}
+
+function waitOf({ signal, approve, dueAt }: StepView, now: number): string {
+  const until = dueAt === undefined ? '' : `until ${dueIn(dueAt, now)}`
+  if (approve !== undefined) return joined([`waits for approval: ${clean(approve)}`, until])
+  return joined([signal === undefined ? 'waits' : `waits for signal ${clean(signal)}`, until])
 }
 
 function progressOf(step: StepView): string {

@@ -10,7 +10,7 @@ import { badMark, goodMark, runMark, words } from './marks.ts'
 import { clip, clipLine, span, type Line, type Screen } from './span.ts'
 import { tableLines } from './table.ts'
 import { headerLines, stepLines } from './tree.ts'
-import type { RunView } from './views.ts'
+import type { RunView, StepView } from './views.ts'
 
 /** Who drives the run; absent: nobody does. */
 export interface OwnerText {
@@ -49,8 +49,16 @@ function factLines(view: RunView, screen: Screen, { owner }: StatusOptions): Lin
 }
 
 function nextCommands(view: RunView, owner: OwnerText | undefined): string[] {
-  if (!owner?.live) return [`mag resume ${view.runId}`, `mag cancel ${view.runId}`]
-  return [`mag status ${view.runId} --watch`, `mag cancel ${view.runId}`]
+  const asked = [...view.active].slice(0, 20).flatMap((step) => answerTo(view, step)).slice(0, 3)
+  if (!owner?.live) return [...asked, `mag resume ${view.runId}`, `mag cancel ${view.runId}`]
+  return [...asked, ...(view.paused ? [`mag resume ${view.runId}`] : []), `mag status ${view.runId} --watch`, `mag cancel ${view.runId}`]
+}
+
+/** What a person types so that the step goes on. */
+function answerTo({ runId }: RunView, step: StepView): string[] {
+  if (step.state === 'in_doubt') return [`mag resolve ${runId} --step ${step.path} --as completed`]
+  if (step.state !== 'waiting') return []
+  return [step.signal === undefined ? `mag approve ${runId} --step ${step.path}` : `mag signal ${runId} ${clean(step.signal)}`]
 }
 
 /** `order=A-1042, notify=false`: scalars as they are, the rest as JSON. */

@@ -31,6 +31,16 @@ export function plainLine(view: RunView, event: RunEvent): Line | undefined {
       return line(event.at, [span(run, 'bold'), span(' taken over')])
     case 'run.cancel_requested':
       return line(event.at, [span(run, 'bold'), span(` cancel requested${event.reason ? `: ${clean(event.reason)}` : ''}`)])
+    case 'run.paused':
+      return line(event.at, [span(run, 'bold'), span(` paused${event.reason ? `: ${clean(event.reason)}` : ''}`)])
+    case 'run.unpaused':
+      return line(event.at, [span(run, 'bold'), span(' goes on')])
+    case 'run.retried':
+      return line(event.at, [span(run, 'bold'), span(` retried${event.from ? ` from ${clean(event.from)}` : ''} (generation ${event.generation})`)])
+    case 'run.gated':
+      return line(event.at, [span(run, 'bold'), span(` waits for a place: at most ${event.limit} with the key ${clean(JSON.stringify(event.key))}`)])
+    case 'run.signal':
+      return line(event.at, [span(run, 'bold'), span(` signal ${clean(event.name)}`)])
     case 'run.compensating':
       return line(event.at, [span(run, 'bold'), span(` undoing ${event.paths.length} ${event.paths.length === 1 ? 'step' : 'steps'}`)])
     case 'run.finished':
@@ -58,12 +68,22 @@ function saidOf(step: StepView, event: RunEvent): Said | undefined {
       return ['sleeping', 'warn', `wakes ${dueIn(event.dueAt, event.at)}`]
     case 'step.retrying':
       return ['retry', 'warn', `${clean(event.error.message)}, attempt ${event.attempt + 1}${step.maxAttempts ? `/${step.maxAttempts}` : ''} ${dueIn(event.dueAt, event.at)}`]
+    case 'step.waiting':
+      return ['waiting', 'warn', event.approve === undefined ? `for signal ${clean(event.signal ?? '')}` : `for approval: ${clean(event.approve)}`]
+    case 'step.child':
+      return ['child', 'busy', `${event.workflow} ${event.run}`]
+    case 'step.gated':
+      return event.slot ? ['queued', 'dim', clean(step.gate ?? '')] : undefined
+    case 'step.opened':
+      return event.items && step.each && step.each.total > 0 ? ['running', 'busy', `${step.each.total} elements`] : undefined
+    case 'step.iterated':
+      return ['running', 'busy', `iteration ${event.index + 1}`]
     case 'step.lost':
       return ['lost', 'warn', clean(event.reason)]
     case 'step.released':
       return ['released', 'warn', 'starts again when the run is resumed']
     case 'step.in_doubt':
-      return ['in doubt', 'warn', 'its process died']
+      return ['in doubt', 'warn', 'its process died; mag resolve says what became of it']
     case 'step.completed':
       return ['completed', 'good', took(step, step.attempts > 1 ? `, ${step.attempts} attempts` : '')]
     case 'step.failed':

@@ -2,19 +2,21 @@
  * What people see of a run: a fold of its events over its definition. Knows nothing of stores, terminals or time; the
  * same view feeds the live tree, the plain log, the documents and the library. Costs O(1) per event, never per step.
  */
-import type { Definition, RetryPolicy, Step } from '../model/definition.ts'
+import type { Definition, Step } from '../model/definition.ts'
 import type { RunEvent, RunState, Section } from '../model/event.ts'
 import type { Json } from '../model/json.ts'
-import { foldStep } from './step-fold.ts'
+import { foldStep, isSettled } from './step-fold.ts'
+import { addList, reset, stepAt } from './steps.ts'
 import type { RunView, StepView } from './views.ts'
 
+export { everyStep } from './steps.ts'
 export type { RunView, StepView, StepViewState, UndoView } from './views.ts'
 
 /** The view of a run before its first event. */
 export function viewOf(definition: Definition, runId = ''): RunView {
   const all: StepView[] = []
   const byPath = new Map<string, StepView>()
-  const add = (steps: Step[] | undefined, section: Section) => addList(steps ?? [], { section, prefix: '', all, byPath })
+  const add = (steps: Step[] | undefined, section: Section) => addList(steps ?? [], { section, prefix: '', all, byPath, dynamic: false })
   const steps = add(definition.steps, 'steps')
   const onFailure = add(definition.onFailure, 'on_failure')
   const last = add(definition.finally, 'finally')
@@ -22,41 +24,8 @@ export function viewOf(definition: Definition, runId = ''): RunView {
   return {
     runId, definition, steps, onFailure, finally: last, all, byPath, active: new Set(), tasks: new Set(),
     counts: { done: 0, total, retries: 0 }, warnings: [], workflow: definition.name, definitionHash: '', input: {},
-    state: 'pending', section: 'steps', seq: 0, createdAt: 0, updatedAt: 0, toUndo: [],
+    state: 'pending', paused: false, generation: 1, section: 'steps', seq: 0, createdAt: 0, updatedAt: 0, toUndo: [],
   }
-}
-
-interface Place {
-  section: Section
-  prefix: string
-  all: StepView[]
-  byPath: Map<string, StepView>
-}
-
-function addList(steps: readonly Step[], place: Place): StepView[] {
-  const byId = new Map<string, StepView>()
-  for (const step of steps) {
-    const path = place.prefix + step.id
-    const branches: Array<{ name: string; steps: StepView[] }> = []
-    const view: StepView = {
-      no: place.all.length, id: step.id, path, kind: step.kind.type, section: place.section,
-      needs: step.needs.flatMap((id) => byId.get(id) ?? []), branches, state: 'pending', attempts: 0,
-      ...(step.kind.type === 'worker' ? { worker: step.kind.worker } : {}),
-      ...(step.compensate ? { undoWorker: step.compensate.worker } : {}), ...attemptsOf(step.retry),
-    }
-    byId.set(step.id, view)
-    place.all.push(view)
-    place.byPath.set(path, view)
-    if (step.kind.type !== 'parallel') continue
-    for (const branch of step.kind.branches) {
-      branches.push({ name: branch.name, steps: addList(branch.steps, { ...place, prefix: `${path}/${branch.name}/` }) })
-    }
-  }
-  return steps.flatMap((step) => byId.get(step.id) ?? [])
-}
-
-function attemptsOf(retry: RetryPolicy | undefined): { maxAttempts?: number } {
-  return retry ? { maxAttempts: retry.attempts } : {}
 }
 
 export function applyEvents(view: RunView, events: Iterable<RunEvent>): RunView {
@@ -71,7 +40,7 @@ export function applyEvent(view: RunView, event: RunEvent): RunView {
   view.updatedAt = event.at
   if (event.type.startsWith('run.')) foldRun(view, event)
   else if ('path' in event && event.path !== undefined) {
-    const step = view.byPath.get(event.path)
+    const step = stepAt(view, event.path)
     if (step) foldStep(view, step, event)
   }
   view.state = stateOf(view)
@@ -81,6 +50,7 @@ export function applyEvent(view: RunView, event: RunEvent): RunView {
 function stateOf(view: RunView): RunState {
   if (view.finishedAt !== undefined) return view.state
   if (view.state === 'compensating') return 'compensating'
+  if (view.paused) return 'paused'
   return view.tasks.size === 0 && view.active.size > 0 ? 'waiting' : 'running'
 }
 
@@ -92,14 +62,22 @@ function foldRun(view: RunView, event: RunEvent): void {
       view.input = event.input
       view.createdAt = event.at
       if (event.key !== undefined) view.key = event.key
+      if (event.parent) view.parent = { run: event.parent.run, path: event.parent.path }
       return
     case 'run.warning':
       view.warnings.push({ code: event.code, message: event.message, ...(event.path === undefined ? {} : { path: event.path }) })
       return
+    case 'run.paused':
+    case 'run.unpaused':
+      view.paused = event.type === 'run.paused'
+      return
+    case 'run.retried':
+      return retried(view, event)
     case 'run.cancel_requested':
       view.cancel = { ...(event.by === undefined ? {} : { by: event.by }), ...(event.reason === undefined ? {} : { reason: event.reason }) }
       return
     case 'run.ending':
+      view.paused = false
       view.cause = event.cause
       if (event.path !== undefined) view.endedBy = event.path
       if (event.error) view.error = event.error
@@ -123,6 +101,24 @@ function foldRun(view: RunView, event: RunEvent): void {
       return
     default:
   }
+}
+
+/** A new generation: what is run again looks as if it had never run. */
+function retried(view: RunView, event: Extract<RunEvent, { type: 'run.retried' }>): void {
+  view.generation = event.generation
+  view.state = 'running'
+  view.section = 'steps'
+  view.toUndo = []
+  for (const field of ['finishedAt', 'cause', 'endedBy', 'cancel', 'error', 'output'] as const) delete view[field]
+  for (const path of event.paths) reset(view, path)
+  for (const path of event.reopened) {
+    const step = stepAt(view, path)
+    if (!step) continue
+    step.state = 'running'
+    for (const field of ['finishedAt', 'error', 'reason', 'undo'] as const) delete step[field]
+    if (step.each) step.each.failed = 0
+  }
+  view.counts.done = view.all.filter((step) => step.section === 'steps' && step.branches.length === 0 && isSettled(step.state)).length
 }
 
 /** What `mag run` prints: the recorded output, else that of every completed top-level step; null unless completed. */

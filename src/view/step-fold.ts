@@ -1,5 +1,6 @@
 /** Folds a step's own events; see run-view.ts. */
 import type { RunEvent } from '../model/event.ts'
+import { elementSettled, iterate } from './steps.ts'
 import type { RunView, StepView, StepViewState, UndoView } from './views.ts'
 
 const SETTLED: ReadonlySet<StepViewState> = new Set(['completed', 'failed', 'skipped', 'cancelled', 'compensated', 'compensation_failed'])
@@ -15,11 +16,30 @@ export function foldStep(view: RunView, step: StepView, event: PathEvent): void 
     case 'step.opened':
       step.startedAt ??= event.at
       step.state = 'running'
+      if (event.items) step.each = { total: event.items.length, done: 0, failed: 0, shown: new Map() }
+      if (event.branch !== undefined) notTaken(step, event.branch)
       return
+    case 'step.iterated':
+      return iterate(view, step, event.index)
+    case 'step.gated':
+      step.startedAt ??= event.at
+      step.gate = gateText(event)
+      return toWait(view, step, 'queued')
+    case 'step.waiting':
+      step.startedAt ??= event.at
+      if (event.signal !== undefined) step.signal = event.signal
+      if (event.approve !== undefined) step.approve = event.approve
+      return toWait(view, step, 'waiting', event.dueAt)
+    case 'step.child':
+      step.startedAt ??= event.at
+      step.attempts++
+      step.child = { run: event.run, workflow: event.workflow }
+      forget(step, ['gate', 'dueAt'])
+      return toWork(view, step, 'running')
     case 'step.scheduled':
       step.startedAt ??= event.at
       step.attempts = event.attempt
-      forget(step, ['dueAt', 'progress', 'process'])
+      forget(step, ['dueAt', 'progress', 'process', 'gate'])
       return toWork(view, step, 'queued')
     case 'step.started':
       if (step.attempts <= 1 && !step.error) step.startedAt = event.at
@@ -59,10 +79,10 @@ export function foldStep(view: RunView, step: StepView, event: PathEvent): void 
 }
 
 function settle(view: RunView, step: StepView, event: Extract<PathEvent, { type: 'step.completed' | 'step.failed' | 'step.cancelled' | 'step.skipped' }>): void {
-  if (!isSettled(step.state) && step.section === 'steps' && step.branches.length === 0) view.counts.done++
+  if (step.section === 'steps' && !step.dynamic) view.counts.done += unsettledLeaves(step)
   view.tasks.delete(step)
   view.active.delete(step)
-  forget(step, ['dueAt', 'progress', 'process', 'aborting', 'reason'])
+  forget(step, ['dueAt', 'progress', 'process', 'aborting', 'reason', 'gate'])
   step.finishedAt = event.at
   if ('startedAt' in event && event.startedAt !== undefined && step.attempts <= 1) step.startedAt = event.startedAt
   switch (event.type) {
@@ -70,23 +90,44 @@ function settle(view: RunView, step: StepView, event: Extract<PathEvent, { type:
       step.state = 'completed'
       step.startedAt ??= event.at
       step.output = event.output
+      if (event.cached) step.cached = true
       delete step.error
-      return
+      break
     case 'step.failed':
       step.state = 'failed'
       step.startedAt ??= event.at
       step.error = event.error
       if (event.continued) step.continued = true
-      return
+      break
     case 'step.cancelled':
       step.state = 'cancelled'
       if (event.reason !== undefined) step.reason = event.reason
-      return
+      break
     case 'step.skipped':
       step.state = 'skipped'
       step.reason = event.reason
       step.skip = event.code
   }
+  if (step.elementOf) elementSettled(view, step)
+}
+
+/** A container takes with it what never began inside. */
+function unsettledLeaves(step: StepView): number {
+  if (step.branches.length === 0 || step.iteration !== undefined) return isSettled(step.state) ? 0 : 1
+  return step.branches.reduce((sum, { steps }) => sum + steps.reduce((inner, one) => inner + unsettledLeaves(one), 0), 0)
+}
+
+/** Cases that a switch did not take. */
+function notTaken(step: StepView, branch: number): void {
+  for (const [i, { steps }] of step.branches.entries()) {
+    if (i === branch) continue
+    for (const inner of steps) Object.assign(inner, { state: 'skipped', skip: 'if', reason: 'another case was taken' } satisfies Partial<StepView>)
+  }
+}
+
+function gateText({ slot, cache, circuit }: Extract<RunEvent, { type: 'step.gated' }>): string {
+  if (slot) return `waits for a place: at most ${slot.limit} with the key ${JSON.stringify(slot.key)}`
+  return circuit === undefined ? `looks for a result of ${cache ?? ''}` : `asks whether ${circuit} may be called`
 }
 
 function toWork(view: RunView, step: StepView, state: 'queued' | 'running'): void {
@@ -95,7 +136,7 @@ function toWork(view: RunView, step: StepView, state: 'queued' | 'running'): voi
   view.tasks.add(step)
 }
 
-function toWait(view: RunView, step: StepView, state: 'sleeping' | 'retrying' | 'in_doubt', dueAt?: number): void {
+function toWait(view: RunView, step: StepView, state: 'sleeping' | 'retrying' | 'in_doubt' | 'waiting' | 'queued', dueAt?: number): void {
   step.state = state
   if (dueAt !== undefined) step.dueAt = dueAt
   forget(step, ['process', 'progress'])
@@ -103,7 +144,7 @@ function toWait(view: RunView, step: StepView, state: 'sleeping' | 'retrying' | 
   view.active.add(step)
 }
 
-function forget(step: StepView, fields: Array<'dueAt' | 'progress' | 'process' | 'aborting' | 'reason'>): void {
+function forget(step: StepView, fields: Array<'dueAt' | 'progress' | 'process' | 'aborting' | 'reason' | 'gate'>): void {
   for (const field of fields) delete step[field]
 }
 

@@ -9,6 +9,7 @@ import { runMark, stepMark, words } from './marks.ts'
 import { stepMessage, stepTime } from './message.ts'
 import { clip, clipLine, lineWidth, span, type Line, type Screen } from './span.ts'
 import { isSettled } from './step-fold.ts'
+import { FEW } from './steps.ts'
 import type { RunView, StepView } from './views.ts'
 
 /** Below this many columns there is room for names and times only. */
@@ -104,6 +105,14 @@ function addRows(rows: Row[], steps: readonly StepView[], lead: string, unicode:
 
 function addBranches(rows: Row[], container: StepView, lead: string, unicode: boolean): void {
   const { tee, end, bar, gap } = branchSigns(unicode)
+  const elements = shownElements(container)
+  elements.forEach((element, at) => {
+    const last = at === elements.length - 1
+    rows.push({ step: element, lead: lead + (last ? end : tee) })
+    addBranches(rows, element, lead + (last ? gap : bar), unicode)
+  })
+  const child = container.child?.view
+  if (child && !isSettled(container.state)) addRows(rows, child.steps, `${lead}${gap}`, unicode)
   container.branches.forEach(({ steps }, no) => {
     const last = no === container.branches.length - 1
     steps.forEach((step, at) => {
@@ -111,6 +120,18 @@ function addBranches(rows: Row[], container: StepView, lead: string, unicode: bo
       addBranches(rows, step, lead + (last ? gap : bar), unicode)
     })
   })
+}
+
+const MOST_ELEMENTS = 5
+
+/** A few elements of a foreach: all of a small one, else those that failed and those at work. */
+function shownElements({ each, state }: StepView): StepView[] {
+  if (!each) return []
+  const elements = [...each.shown].sort(([a], [b]) => a - b).map(([, element]) => element)
+  if (each.total <= FEW) return elements
+  const failed = elements.filter((element) => element.state === 'failed')
+  const busy = isSettled(state) ? [] : elements.filter((element) => !isSettled(element.state))
+  return [...failed, ...busy].slice(0, MOST_ELEMENTS)
 }
 
 function branchSigns(unicode: boolean): { tee: string; end: string; bar: string; gap: string } {

@@ -1,5 +1,5 @@
 /** The nouns of what people see: plain data that `run-view.ts` folds and every screen reads. */
-import type { Definition, Kind } from '../model/definition.ts'
+import type { Definition, Kind, Step } from '../model/definition.ts'
 import type { ErrorInfo } from '../model/error.ts'
 import type { EndingCause, RunState, Section, SkipCode, UndoOutcome } from '../model/event.ts'
 import type { Json, JsonObject } from '../model/json.ts'
@@ -31,7 +31,24 @@ export interface StepView {
   readonly maxAttempts?: number
   readonly section: Section
   readonly needs: readonly StepView[]
-  readonly branches: ReadonlyArray<{ readonly name: string; readonly steps: readonly StepView[] }>
+  /** Lists inside; of a loop the latest iteration's. */
+  branches: ReadonlyArray<{ readonly name: string; readonly steps: readonly StepView[] }>
+  /** As defined. */
+  readonly step: Step
+  /** Inside of a foreach or loop: made when it is first heard of, and counted with its container only. */
+  readonly dynamic: boolean
+  /** The foreach that it is an element of. */
+  readonly elementOf?: StepView
+  /** Of a foreach: how many there are and have settled; and the ones worth showing, by number. */
+  each?: { total: number; done: number; failed: number; shown: Map<number, StepView> }
+  /** Of a loop: the number of the latest iteration, from 0. */
+  iteration?: number
+  /** What it waits for. */
+  signal?: string
+  approve?: string
+  gate?: string
+  child?: { run: string; workflow: string; view?: RunView }
+  cached?: boolean
   state: StepViewState
   attempts: number
   startedAt?: number
@@ -68,9 +85,9 @@ export interface RunView {
   readonly steps: readonly StepView[]
   readonly onFailure: readonly StepView[]
   readonly finally: readonly StepView[]
-  /** Every step, in file order: a container comes before its content. */
+  /** Every step of the file, in its order: a container comes before its content. What is repeated has no places here. */
   readonly all: readonly StepView[]
-  readonly byPath: ReadonlyMap<string, StepView>
+  readonly byPath: Map<string, StepView>
   /** Steps (leaves) that are at work, wait for a timer or are being undone. */
   readonly active: Set<StepView>
   /** Attempts in flight. */
@@ -82,6 +99,9 @@ export interface RunView {
   key?: string
   input: JsonObject
   state: RunState
+  paused: boolean
+  generation: number
+  parent?: { run: string; path: string }
   section: Section
   seq: number
   createdAt: number

@@ -9,7 +9,7 @@ export const commitCases: Cases = {
     const id = await created(backend, owner, 1, { key: 'order-7', patch: { state: 'waiting', wakeAt: START + 5, note: 'asleep' } })
     const record = await backend.run(id)
     assert.deepEqual(record, {
-      id, workflow: 'order', definition: 'hash-1', key: 'order-7', state: 'waiting', seq: 1, owner: owner.id, wakeAt: START + 5,
+      id, workflow: 'order', definition: 'hash-1', key: 'order-7', parent: null, state: 'waiting', seq: 1, owner: owner.id, wakeAt: START + 5,
       createdAt: START, updatedAt: record?.updatedAt, finishedAt: null, note: 'asleep',
     })
     assert.deepEqual(await backend.history(id, 0), events(0, 1))

@@ -9,10 +9,11 @@ import { dataCases } from './contract-data.ts'
 import { ownerCases } from './contract-owners.ts'
 import { queryCases } from './contract-queries.ts'
 import { taskCases } from './contract-tasks.ts'
+import { sharedCases } from './contract-shared.ts'
 import type { Cases, World } from './fixtures.ts'
 
 export function backendContract(name: string, make: () => Promise<World>, deviations: Record<string, string> = {}): void {
-  const cases: Cases = { ...commitCases, ...ownerCases, ...queryCases, ...taskCases, ...dataCases }
+  const cases: Cases = { ...commitCases, ...ownerCases, ...queryCases, ...taskCases, ...dataCases, ...sharedCases }
   for (const deviation of Object.keys(deviations)) {
     if (!Object.hasOwn(cases, deviation)) throw new Error(`no such case: ${deviation}`)
   }

@@ -1,10 +1,10 @@
 /**
  * The golden corpus of problems: text files of cases. A case is a title (`== …`), a file's text, `--`, and what `mag validate` says
  * of it. In the text, `␀` to `␟` stand for control characters, `⟪BOM⟫` for a byte order mark, and a line `⟪3 ×⟫- x№` for three
- * lines with their numbers for `№`. In the title, `{file: …}` names the file and `{workers: …}` the workers that the project has.
+ * lines with their numbers for `№`. In the title, `{file: …}` names the file, `{workers: …}` and `{workflows: …}` those that the project has.
  */
 import { readdirSync, readFileSync } from 'node:fs'
-import { checkWorkers } from '../../src/definition/check-workers.ts'
+import { checkChildren, checkWorkers } from '../../src/definition/check-workers.ts'
 import { checkWorkflow, type Checked } from '../../src/definition/check.ts'
 import { formatProblem } from '../../src/definition/format.ts'
 import type { TypeSources } from '../../src/definition/types/model.ts'
@@ -13,6 +13,7 @@ export interface Case {
   title: string
   file: string
   workers: string[] | undefined
+  workflows: string[] | undefined
   /** As written in the corpus. */
   source: string
   /** As checked. */
@@ -40,7 +41,7 @@ function caseOf(block: string): Case {
   const [, title = '', source = '', answer = ''] = /^== ([^\n]*)\n(.*?)^--\n(.*)$/ms.exec(block) ?? []
   const option = (name: string) => new RegExp(`\\{${name}: ([^}]*)\\}`).exec(title)?.[1]
   const workers = option('workers')
-  return { title, file: option('file') ?? 'workflows/case.yaml', workers: workers?.split(', ').filter((name) => name !== ''), source, text: expand(source), answer }
+  return { title, file: option('file') ?? 'workflows/case.yaml', workers: workers?.split(', ').filter((name) => name !== ''), workflows: option('workflows')?.split(', '), source, text: expand(source), answer }
 }
 
 function expand(source: string): string {
@@ -62,9 +63,9 @@ export function checkedCase(one: Case, sources?: TypeSources): Checked {
 
 /** What a person reads: all problems with their frames, or that there are none. */
 function answerTo(one: Case, sources: TypeSources | undefined): string {
-  const { file, text, workers } = one
+  const { file, text, workers, workflows } = one
   const checked = checkedCase(one, sources)
-  const problems = [...checked.problems, ...(workers ? checkWorkers({ file, workers: checked.workers }, workers) : [])]
+  const problems = [...checked.problems, ...(workers ? checkWorkers({ file, workers: checked.workers }, workers) : []), ...(workflows ? checkChildren({ file, workflows: checked.workflows }, workflows) : [])]
   const told = problems.map((problem) => formatProblem(problem, text).join('\n'))
   return `${[...told, ...(checked.definition ? ['valid'] : [])].join('\n\n')}\n\n`
 }

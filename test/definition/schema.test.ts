@@ -91,7 +91,7 @@ test(`${MISTAKES.length} mistakes are refused by both`, () => {
   assert.ok(accepts(GOOD), ajv.errorsText(validate.errors))
   for (const [what, value] of MISTAKES) {
     assert.ok(!accepts(value), `${what} is accepted by the schema: ${JSON.stringify(value)}`)
-    const one = { title: what, file: 'workflows/a.json', text: JSON.stringify(value), source: '', answer: '', workers: undefined }
+    const one = { title: what, file: 'workflows/a.json', text: JSON.stringify(value), source: '', answer: '', workers: undefined, workflows: undefined }
     assert.equal(checkedCase(one).definition, undefined, `${what} is accepted by the checker: ${JSON.stringify(value)}`)
   }
 })

@@ -5,11 +5,12 @@
 import { checkWorkflow } from '../../src/definition/check.ts'
 import { createExpressions } from '../../src/definition/expression.ts'
 import { compile, recover, runState, transition, type Compiled, type Run } from '../../src/engine/transition.ts'
-import type { Command, Task } from '../../src/model/command.ts'
+import type { ChildStart, Command, Gate, Task } from '../../src/model/command.ts'
+import { childrenOf } from '../../src/model/definition.ts'
 import { parseDuration } from '../../src/model/duration.ts'
-import type { RunEvent } from '../../src/model/event.ts'
+import type { FinalState, RunEvent } from '../../src/model/event.ts'
 import type { Json, JsonObject } from '../../src/model/json.ts'
-import type { AttemptResult, Message } from '../../src/model/message.ts'
+import type { AttemptResult, GateAnswer, Message } from '../../src/model/message.ts'
 
 const START = Date.UTC(2026, 0, 3, 14, 56, 32)
 
@@ -19,6 +20,8 @@ interface World {
   now: number
   wakeAt: number | null
   tasks: Map<string, Task>
+  gates: Map<string, Gate>
+  children: Map<string, ChildStart>
   history: RunEvent[]
 }
 
@@ -29,7 +32,7 @@ export function rewriteScenario(text: string): string {
   const checked = checkWorkflow({ file: 'workflows/scenario.yaml', text: yaml })
   if (!checked.definition || !checked.hash) throw new Error(checked.problems.map((p) => `${p.line}: ${p.message}`).join('\n'))
   const world: World = {
-    compiled: compile(checked.definition, checked.hash, createExpressions()), run: undefined, now: START, wakeAt: null, tasks: new Map(), history: [],
+    compiled: compile(checked.definition, checked.hash, createExpressions()), run: undefined, now: START, wakeAt: null, tasks: new Map(), gates: new Map(), children: new Map(), history: [],
   }
   return head + blocks.map((block) => answer(world, block)).join('')
 }
@@ -49,7 +52,7 @@ function act(world: World, command: string): string[] {
   const detail = more.join(' ')
   switch (verb) {
     case 'start':
-      return tell(world, { type: 'start', id: 'TX-20260103-145632-scenar', workflow: world.compiled.definition.name, definition: 'h', input: JSON.parse(argument || '{}') as JsonObject })
+      return tell(world, { type: 'start', id: 'TX-20260103-145632-scenar', workflow: world.compiled.definition.name, definition: 'h', input: JSON.parse(argument || '{}') as JsonObject, ...(childrenOf(world.compiled.definition).size > 0 ? { children: { child: 'h2' } } : {}) })
     case 'ok':
       return outcome(world, path, { ok: true, output: JSON.parse(detail || '{}') as Json })
     case 'throw':
@@ -74,6 +77,31 @@ function act(world: World, command: string): string[] {
       return tell(world, { type: 'cancel', ...(argument ? { reason: argument } : {}) })
     case 'takeover':
       return takeOver(world)
+    case 'pause':
+    case 'unpause':
+      return tell(world, { type: verb })
+    case 'retry':
+      return tell(world, { type: 'retry', ...(argument ? { from: argument } : {}) })
+    case 'signal':
+      return tell(world, { type: 'signal', name: path, id: more[0] ?? '', data: JSON.parse(more[1] ?? 'null') as Json })
+    case 'approve':
+    case 'reject': {
+      const [by = '', ...words] = more
+      return tell(world, { type: 'approve', path, approved: verb === 'approve', by, ...(words.length > 0 ? { comment: words.join(' ') } : {}) })
+    }
+    case 'resolve': {
+      const [as = 'retry', output] = more
+      return tell(world, { type: 'resolve', path, as: as as 'completed', by: 'ann', ...(output === undefined ? {} : { output: JSON.parse(output) as Json }) })
+    }
+    case 'pass':
+    case 'full':
+    case 'open':
+    case 'cached':
+      return gate(world, path, answerOf(world, path, verb, detail))
+    case 'child':
+      return endChild(world, path, more)
+    case 'undo':
+      return tellUndo(world, path, more)
     case 'again':
       return tell(world, { type: 'outcome', path, token: Number(more[0]), result: { ok: true, output: 'late' } })
     default:
@@ -91,6 +119,47 @@ function outcome(world: World, path: string, result: AttemptResult): string[] {
   const task = taskOf(world, path)
   world.tasks.delete(path)
   return tell(world, { type: 'outcome', path: task.path, token: task.token, result })
+}
+
+function answerOf(world: World, path: string, verb: 'pass' | 'full' | 'open' | 'cached', detail: string): GateAnswer {
+  const asked = world.gates.get(path)
+  switch (verb) {
+    case 'pass':
+      return { pass: true }
+    case 'full':
+      return { pass: false, why: 'full', key: asked?.slot?.key ?? '', limit: asked?.slot?.limit ?? 0 }
+    case 'open':
+      return { pass: false, why: 'open', until: world.now + (parseDuration(detail) ?? Number.NaN) }
+    case 'cached':
+      return { pass: false, why: 'cached', output: JSON.parse(detail) as Json }
+  }
+}
+
+function gate(world: World, path: string, answer: GateAnswer): string[] {
+  const asked = world.gates.get(path)
+  if (!asked) throw new Error(`nothing is asked for ${path || 'the run'}`)
+  world.gates.delete(path)
+  return tell(world, { type: 'gate', path, token: asked.token, answer })
+}
+
+function endChild(world: World, path: string, [state = '', ...more]: string[]): string[] {
+  const child = world.children.get(path)
+  if (!child) throw new Error(`no child at ${path}`)
+  const base = { type: 'child_ended' as const, path, token: child.token, run: child.run, state: state as FinalState, at: world.now }
+  if (state === 'completed') return tell(world, { ...base, output: JSON.parse(more.join(' ') || '{}') as Json })
+  const [code = 'CANCELLED', ...words] = more
+  return tell(world, { ...base, error: { code, message: words.join(' ') || 'cancelled', retryable: false } })
+}
+
+/** `m:um`: step m of the child, undone by worker um; they completed a millisecond apart. */
+function tellUndo(world: World, path: string, pairs: string[]): string[] {
+  const child = world.children.get(path)
+  if (!child) throw new Error(`no child at ${path}`)
+  const items = pairs.map((pair, i) => {
+    const [step = '', worker = ''] = pair.split(':')
+    return { path: step, worker, outcome: 'completed' as const, input: { of: step }, at: START + 500 + i }
+  })
+  return tell(world, { type: 'child_undo', path, run: child.run, items })
 }
 
 /** The process died: only history is left, and the pool's tasks are gone. */
@@ -129,10 +198,37 @@ function show(key: string, value: unknown): string {
 }
 
 function commandLine(world: World, command: Command): string {
-  if (command.type === 'cancel_task') return `  -> abort ${command.path}`
+  if (command.type === 'gate') world.gates.set(command.gate.path, command.gate)
+  if (command.type === 'start_child') world.children.set(command.child.path, command.child)
+  if (command.type !== 'task') return otherLine(command)
   const { task } = command
   const key = task.purpose === 'compensation' ? `undo:${task.path}` : task.path
   world.tasks.set(key, task)
-  const what = task.target.kind === 'shell' ? 'shell' : task.target.worker
-  return `  -> ${task.purpose === 'compensation' ? 'undo' : 'task'} ${task.path} #${task.attempt} ${what} ${JSON.stringify(task.input)}`
+  const what = task.target.kind === 'worker' ? task.target.worker : task.target.kind
+  const again = /#\d+$/.exec(task.idempotencyKey)?.[0]
+  const secrets = task.secrets ? ` secrets ${JSON.stringify(task.secrets)}` : ''
+  return `  -> ${task.purpose === 'compensation' ? 'undo' : 'task'} ${task.path} #${task.attempt} ${what} ${JSON.stringify(task.input)}${secrets}${again ? ` key ${again}` : ''}`
+}
+
+function otherLine(command: Exclude<Command, { type: 'task' }>): string {
+  switch (command.type) {
+    case 'cancel_task':
+      return `  -> abort ${command.path}`
+    case 'gate': {
+      const { path, token: _, ...asked } = command.gate
+      return `  -> ask ${path || 'the run'} ${JSON.stringify(asked)}`
+    }
+    case 'start_child':
+      return `  -> child ${command.child.path} ${command.child.workflow} ${JSON.stringify(command.child.input ?? command.child.context)}`
+    case 'await_child':
+      return `  -> await child ${command.path}`
+    case 'cancel_child':
+      return `  -> cancel child: ${command.reason}`
+    case 'load_undo':
+      return `  -> what has ${command.path} to undo?`
+    default: {
+      const { type, ...rest } = command
+      return `  -> ${type} ${JSON.stringify(rest)}`
+    }
+  }
 }

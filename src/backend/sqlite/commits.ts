@@ -50,8 +50,8 @@ interface KnownRun {
   generation: number
 }
 
-const INSERT_RUN = `INSERT INTO run(id, workflow, definition, key, input_hash, state, open, seq, owner, wake_at, created_at, updated_at,
-  finished_at, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+const INSERT_RUN = `INSERT INTO run(id, workflow, definition, key, parent, input_hash, state, open, seq, owner, wake_at, created_at, updated_at,
+  finished_at, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
 const INSERT_HISTORY = 'INSERT INTO history(run, seq, last, at, sum, events) VALUES (?, ?, ?, ?, ?, ?)'
 const SELECT_KNOWN = `SELECT no, owner, coalesce((SELECT last FROM history WHERE run = run.no ORDER BY history.seq DESC LIMIT 1), 0) AS seq
   FROM run WHERE id = ?`
@@ -120,12 +120,12 @@ export class Commits {
 
   #create(prepared: PreparedCommit, create: NonNullable<Commit['create']>): CommitResult {
     const { runId, owner, events, patch = {} } = prepared.commit
-    const { workflow, definition, key = null, inputHash, createdAt } = create
+    const { workflow, definition, key = null, parent = null, inputHash, createdAt } = create
     const { state = 'pending' } = patch
     const final = isFinal(state)
     const holder = final || patch.release ? null : owner.epoch
     const { changes, lastInsertRowid } = this.#writer.statement(INSERT_RUN).run(
-      runId, workflow, definition, key, inputHash, state, final ? 0 : 1, prepared.commit.patch ? events.length : 0, holder,
+      runId, workflow, definition, key, parent, inputHash, state, final ? 0 : 1, prepared.commit.patch ? events.length : 0, holder,
       final ? null : (patch.wakeAt ?? null), createdAt, prepared.commit.patch ? this.#writer.now() : createdAt, patch.finishedAt ?? null, encodeNote(patch.note),
     )
     if (changes === 0) return this.#existing(runId, key, workflow, inputHash)

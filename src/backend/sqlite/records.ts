@@ -8,7 +8,7 @@ import { corruptError } from './fault.ts'
 import { checksum } from './schema.ts'
 import type { Writer } from './writer.ts'
 
-export const RUN_COLUMNS = `run.no, run.id, run.workflow, run.definition, run.key, run.state, run.seq, run.owner, run.wake_at AS wakeAt,
+export const RUN_COLUMNS = `run.no, run.id, run.workflow, run.definition, run.key, run.parent, run.state, run.seq, run.owner, run.wake_at AS wakeAt,
   run.created_at AS createdAt, run.updated_at AS updatedAt, run.finished_at AS finishedAt, run.note`
 
 const ALL_STATES: readonly RunState[] = [
@@ -20,7 +20,8 @@ export const QUERIES = {
   run: `SELECT ${RUN_COLUMNS} FROM run WHERE id = ?`,
   find: 'SELECT id FROM run WHERE id >= ? AND id < ? ORDER BY id LIMIT ?',
   list: `SELECT ${RUN_COLUMNS} FROM run WHERE state = ?1 AND created_at >= ?2 AND (created_at, id) < (?3, ?4) AND (?5 IS NULL OR workflow = ?5)
-    ORDER BY created_at DESC, id DESC LIMIT ?6`,
+    AND (?6 = 0 OR parent IS NULL) ORDER BY created_at DESC, id DESC LIMIT ?7`,
+  children: `SELECT ${RUN_COLUMNS} FROM run WHERE parent = ? AND (created_at, id) < (?, ?) ORDER BY created_at DESC, id DESC LIMIT ?`,
   history: `SELECT seq, last, sum, events FROM history WHERE run = ?1
     AND seq >= coalesce((SELECT max(seq) FROM history WHERE run = ?1 AND seq <= ?2), 0) ORDER BY seq LIMIT ?3`,
   inbox: `SELECT inbox.id, run.id AS runId, inbox.message FROM inbox CROSS JOIN run ON run.no = inbox.run WHERE run.owner = ? ORDER BY inbox.id LIMIT ?`,
@@ -70,10 +71,10 @@ export class Records {
   }
 
   toRecord(row: RunRow): RunRecord {
-    const { id, workflow, definition, key, state, seq, wakeAt, createdAt, updatedAt, finishedAt } = row
+    const { id, workflow, definition, key, parent, state, seq, wakeAt, createdAt, updatedAt, finishedAt } = row
     const owner = row.owner === null ? null : processId(row.owner)
     const note = row.note === null ? null : this.parse<string>(row.note)
-    return { id, workflow, definition, key, state, seq, owner, wakeAt, createdAt, updatedAt, finishedAt, note }
+    return { id, workflow, definition, key, parent, state, seq, owner, wakeAt, createdAt, updatedAt, finishedAt, note }
   }
 
   parse<T>(text: string): T {
@@ -92,11 +93,11 @@ export class Records {
 
   /** One range of the index (state, created_at, id) for each state that is wanted, merged: the index serves every filter. */
   list(filter: ListFilter): { items: RunRecord[]; nextCursor: string | null } {
-    const { states = ALL_STATES, workflow = null, since = Number.MIN_SAFE_INTEGER, limit } = filter
+    const { states = ALL_STATES, workflow = null, since = Number.MIN_SAFE_INTEGER, parent, limit } = filter
     const mark = parseCursor(filter.cursor) ?? { createdAt: Number.MAX_SAFE_INTEGER, id: '' }
-    const rows = [...new Set(states)].flatMap((state) =>
-      this.#writer.rows<RunRow>(QUERIES.list, state, since, mark.createdAt, mark.id, workflow, limit + 1),
-    )
+    const rows = typeof parent === 'string'
+      ? this.#writer.rows<RunRow>(QUERIES.children, parent, mark.createdAt, mark.id, -1).filter((row) => states.includes(row.state) && row.createdAt >= since && (workflow === null || row.workflow === workflow))
+      : [...new Set(states)].flatMap((state) => this.#writer.rows<RunRow>(QUERIES.list, state, since, mark.createdAt, mark.id, workflow, parent === null ? 1 : 0, limit + 1))
     const found = rows.map((row) => this.toRecord(row)).sort(newestFirst)
     const items = found.slice(0, limit)
     const last = items.at(-1)

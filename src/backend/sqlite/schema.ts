@@ -20,11 +20,12 @@ CREATE TABLE process(
 ) STRICT;
 CREATE TABLE definition(hash TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE run(
-  no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, workflow TEXT NOT NULL, definition TEXT NOT NULL, key TEXT,
+  no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, workflow TEXT NOT NULL, definition TEXT NOT NULL, key TEXT, parent TEXT,
   input_hash TEXT NOT NULL, state TEXT NOT NULL, open INTEGER NOT NULL, seq INTEGER NOT NULL, owner INTEGER,
   wake_at INTEGER, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, finished_at INTEGER, note TEXT
 ) STRICT;
 CREATE UNIQUE INDEX run_key ON run(key) WHERE key IS NOT NULL;
+CREATE INDEX run_parent ON run(parent) WHERE parent IS NOT NULL;
 CREATE INDEX run_open ON run(owner, wake_at) WHERE open = 1;
 CREATE INDEX run_state ON run(state, created_at, id);
 CREATE TABLE history(
@@ -44,6 +45,12 @@ CREATE TABLE log(
   level TEXT NOT NULL, body TEXT NOT NULL
 ) STRICT;
 CREATE INDEX log_run ON log(run);
+CREATE TABLE slot(
+  key TEXT NOT NULL, run TEXT NOT NULL, path TEXT NOT NULL, since INTEGER NOT NULL, PRIMARY KEY(key, run, path)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX slot_run ON slot(run);
+CREATE TABLE value(key TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT NOT NULL, expires INTEGER) STRICT, WITHOUT ROWID;
+CREATE INDEX value_expires ON value(expires) WHERE expires IS NOT NULL;
 PRAGMA application_id = ${APPLICATION_ID};
 `
 

@@ -5,10 +5,11 @@
  * commit. Acknowledged means: COMMIT returned, and with it fsync.
  */
 import { isFinal, type RunEvent } from '../../model/event.ts'
+import type { Json } from '../../model/json.ts'
 import type { Message } from '../../model/message.ts'
 import type {
   Backend, CheckResult, ClaimedTask, ClaimResult, Commit, CommitResult, InboxItem, ListFilter, LogLine, Now, Owner, ProcessInfo,
-  ProcessRecord, RunRecord,
+  ProcessRecord, RunRecord, SlotHolder, SlotResult,
 } from '../backend.ts'
 import { closedError, fencedError, isGone } from '../common.ts'
 import { Commits, prepareCommit, processId, processNo } from './commits.ts'
@@ -16,6 +17,7 @@ import { checkStore } from './doctor.ts'
 import { openFile } from './file.ts'
 import { Logs } from './logs.ts'
 import { QUERIES, Records, type RunRow } from './records.ts'
+import { Shared, type Slot } from './shared.ts'
 import { type TaskClaim, Tasks } from './tasks.ts'
 import { Watcher } from './watcher.ts'
 import { Writer } from './writer.ts'
@@ -46,6 +48,7 @@ class SqliteBackend implements Backend {
   readonly #records: Records
   readonly #tasks: Tasks
   readonly #logs: Logs
+  readonly #shared: Shared
   readonly #watcher: Watcher
   /** Definitions known to be in the store; they are immutable and never removed. */
   readonly #definitions = new Set<string>()
@@ -58,6 +61,7 @@ class SqliteBackend implements Backend {
     this.#records = new Records(writer)
     this.#tasks = new Tasks({ writer, commits: this.#commits, records: this.#records })
     this.#logs = new Logs(writer, this.#records)
+    this.#shared = new Shared(writer, this.#records)
     this.#watcher = new Watcher(writer)
   }
 
@@ -135,19 +139,32 @@ class SqliteBackend implements Backend {
     }
   }
 
+  async reopen(runId: string, owner: Owner): Promise<ClaimResult> {
+    return this.#write(() => {
+      if (!this.#commits.live(owner)) throw fencedError()
+      const reopen = this.#writer.statement("UPDATE run SET open = 1, state = 'running', owner = NULL, finished_at = NULL, note = NULL, updated_at = ? WHERE id = ? AND open = 0")
+      if (reopen.run(this.#writer.now(), runId).changes > 0) this.#commits.forgetRun(runId)
+      return this.#claim(runId, owner)
+    })
+  }
+
   async claim(runId: string, owner: Owner): Promise<ClaimResult> {
     return this.#write(() => {
       if (!this.#commits.live(owner)) throw fencedError()
-      const row = this.#writer.row<RunRow>(QUERIES.run, runId)
-      if (!row) return { status: 'missing' }
-      if (isFinal(row.state)) return { status: 'final', record: this.#records.toRecord(row) }
-      const holder = row.owner === null ? undefined : this.#records.process(row.owner)
-      if (holder && holder.epoch !== owner.epoch && holder.state === 'live') return { status: 'held', by: holder }
-      this.#writer.statement('UPDATE run SET owner = ? WHERE no = ?').run(owner.epoch, row.no)
-      this.#commits.forgetRun(runId)
-      const previousOwner = row.owner === null ? null : processId(row.owner)
-      return { status: 'ok', record: this.#records.toRecord({ ...row, owner: owner.epoch }), previousOwner }
+      return this.#claim(runId, owner)
     })
+  }
+
+  #claim(runId: string, owner: Owner): ClaimResult {
+    const row = this.#writer.row<RunRow>(QUERIES.run, runId)
+    if (!row) return { status: 'missing' }
+    if (isFinal(row.state)) return { status: 'final', record: this.#records.toRecord(row) }
+    const holder = row.owner === null ? undefined : this.#records.process(row.owner)
+    if (holder && holder.epoch !== owner.epoch && holder.state === 'live') return { status: 'held', by: holder }
+    this.#writer.statement('UPDATE run SET owner = ? WHERE no = ?').run(owner.epoch, row.no)
+    this.#commits.forgetRun(runId)
+    const previousOwner = row.owner === null ? null : processId(row.owner)
+    return { status: 'ok', record: this.#records.toRecord({ ...row, owner: owner.epoch }), previousOwner }
   }
 
   async run(runId: string): Promise<RunRecord | undefined> {
@@ -206,6 +223,27 @@ class SqliteBackend implements Backend {
 
   async reapTasks(now: number, limit: number): Promise<number> {
     return this.#write(() => this.#tasks.reap(now, limit))
+  }
+
+  async takeSlot(request: Slot & { limit: number }): Promise<SlotResult> {
+    return this.#write(() => this.#shared.takeSlot(request))
+  }
+
+  async freeSlots(slots: Slot[]): Promise<void> {
+    return this.#write(() => this.#shared.freeSlots(slots))
+  }
+
+  async slots(filter: { key: string } | { runId: string }): Promise<SlotHolder[]> {
+    return this.#shared.slots(filter)
+  }
+
+  async value(key: string): Promise<{ value: Json; version: number } | undefined> {
+    return this.#shared.value(key)
+  }
+
+  async putValue({ key, value, version, ttlMs }: { key: string; value: Json; version?: number; ttlMs?: number }): Promise<boolean> {
+    const body = JSON.stringify(value)
+    return this.#write(() => this.#shared.putValue({ key, body, ...(version === undefined ? {} : { version }), ...(ttlMs === undefined ? {} : { ttlMs }) }))
   }
 
   watch(listener: () => void): () => void {

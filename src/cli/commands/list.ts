@@ -23,7 +23,7 @@ export const run: Run = async ({ options }) => {
   const cursor = text(options.cursor)
   const { items, nextCursor, gone } = await read(services, {
     limit: numberOption(options, 'limit', { fallback: 20, most: MOST }), ...(states ? { states } : {}), ...(workflow === undefined ? {} : { workflow }),
-    ...(since === undefined ? {} : { since: services.clock.now() - since }), ...(cursor === undefined ? {} : { cursor }),
+    ...(since === undefined ? {} : { since: services.clock.now() - since }), ...(cursor === undefined ? {} : { cursor }), ...(options.all === true ? {} : { parent: null }),
   })
   switch (formatOf(options)) {
     case 'json':

@@ -3,11 +3,16 @@ import { isFinal } from '../../model/event.ts'
 import { viewOf } from '../../view/run-view.ts'
 import { span } from '../../view/span.ts'
 import type { Run } from '../args.ts'
+import { pinnedChildren } from '../children.ts'
 import { createHeldNote, createLogTap, drive, fatalPromise } from '../drive.ts'
 import { findRun } from '../find-run.ts'
 import { requireWorkers } from '../load-workers.ts'
 import type { Painter } from '../painter.ts'
-import { openPainter, openRunSession, openServices, openStore, pinnedOf, processText, type Services } from '../services.ts'
+import { userName } from '../user.ts'
+import { EXIT } from '../errors.ts'
+import { MagError } from '../../model/error.ts'
+import type { Session } from '../../runtime/session.ts'
+import { openPainter, openRunSession, openServices, openStore, pinnedOf, processText, secretsOf, type Services } from '../services.ts'
 import { limitsOf } from '../limits.ts'
 
 export const run: Run = async ({ args, options }) => {
@@ -15,11 +20,19 @@ export const run: Run = async ({ args, options }) => {
   return continueRun(services, args[0] ?? '', limitsOf(options))
 }
 
+async function retry(session: Session, runId: string, options: { from?: string }): Promise<'owned' | 'missing' | { heldBy: Parameters<typeof processText>[0] }> {
+  const result = await session.retry(runId, { ...options, by: userName() })
+  if (typeof result === 'string' || 'heldBy' in result) return result
+  throw new MagError('MAG2009', `${runId} is not retried: ${result.refused}`, { exitCode: EXIT.conflict, hint: `mag status ${runId}` })
+}
+
 export interface ContinueOptions {
   timeoutMs?: number
   wait?: boolean
   /** Sent first. */
   cancel?: { reason?: string }
+  /** A final run goes on as a new generation. */
+  retry?: { from?: string }
 }
 
 /** Drives the run if nobody does, and looks on otherwise, until it is final. Resolves with its exit code. */
@@ -28,17 +41,20 @@ export async function continueRun(services: Services, typed: string, options: Co
   try {
     const record = await findRun(backend, typed)
     const { definition } = await pinnedOf(backend, record)
-    const workers = isFinal(record.state) ? [] : await requireWorkers(services, definition)
+    const definitions = [definition, ...(await pinnedChildren(backend, record))]
+    const workers = isFinal(record.state) && !options.retry ? [] : await requireWorkers(services, definitions)
+    const secret = await secretsOf(services, definitions)
     const fatal = fatalPromise()
     let painter: Painter | undefined
     const logs = createLogTap()
     const session = await openRunSession(services, {
-      backend, workers, onLog: logs.add, onFatal: fatal.reject, onHeld: createHeldNote(() => painter),
+      backend, workers, ...(secret ? { secret } : {}), onLog: logs.add, onFatal: fatal.reject, onHeld: createHeldNote(() => painter),
     })
     try {
       // Before the takeover, so that the interrupted step is not started again only to be ended.
       if (options.cancel) await backend.send(record.id, { type: 'cancel', by: 'cli', ...options.cancel })
-      const taken = await session.takeOver(record.id)
+      if (record.state === 'paused' && !options.cancel) await backend.send(record.id, { type: 'unpause', by: userName() })
+      const taken = options.retry ? await retry(session, record.id, options.retry) : await session.takeOver(record.id)
       const view = viewOf(definition, record.id)
       const watching = taken !== 'owned'
       painter = await openPainter(services, view, { hint: watching ? 'ctrl-c stops looking; the run goes on' : 'ctrl-c stops; mag resume continues' })

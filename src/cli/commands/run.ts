@@ -13,7 +13,7 @@ import { exampleRun, isJson, parseJson, readInput } from '../input.ts'
 import { limitsOf } from '../limits.ts'
 import { requireWorkers } from '../load-workers.ts'
 import type { Painter } from '../painter.ts'
-import { openPainter, openRunSession, openServices, openStore, text, type Services } from '../services.ts'
+import { openPainter, openRunSession, openServices, openStore, secretsOf, text, type Services } from '../services.ts'
 
 export const run: Run = async (invocation) => {
   try {
@@ -31,7 +31,11 @@ const runHere: Run = async ({ args, options }) => {
   const workflow = await readWorkflow(services.project, args[0] ?? '')
   const checked = await requireValid(services, workflow)
   const input = await inputOf(checked, options)
-  const workers = await requireWorkers(services, checked.definition, { workflow })
+  const family = checked.text.includes('"type":"workflow"') ? await (await import('../children.ts')).requireChildren(services, workflow) : undefined
+  const whole = family ? { ...checked, children: family.pinned } : checked
+  const definitions = [checked.definition, ...[...(family?.pinned.values() ?? [])].map((child) => child.definition)]
+  const workers = await requireWorkers(services, definitions, { files: [workflow, ...(family?.files ?? [])] })
+  const secret = await secretsOf(services, definitions)
   if (options.detach === true) return (await import('../detach.ts')).detach(services, { workflow: args[0] ?? '', input, options })
 
   const fatal = fatalPromise()
@@ -39,14 +43,15 @@ const runHere: Run = async ({ args, options }) => {
   let painter: Painter | undefined
   const logs = createLogTap()
   const session = await openRunSession(services, {
-    backend, workers, onLog: logs.add, onFatal: fatal.reject, onHeld: createHeldNote(() => painter),
+    backend, workers, ...(secret ? { secret } : {}), onLog: logs.add, onFatal: fatal.reject, onHeld: createHeldNote(() => painter),
   })
   try {
-    const started = await startRun(session, checked, input, key)
+    const started = await startRun(session, whole, input, key)
     await tell({ runId: started.runId })
     const view = viewOf(checked.definition, started.runId)
     const places = (path: string) => {
-      const place = workflow.places[path]
+      // Of elements and iterations the file knows one.
+      const place = workflow.places[path.replace(/\[\d+\]/g, '[]')] ?? workflow.places[path.replace(/\[\d+\]/g, '')]
       return place && { file: workflow.file, ...place }
     }
     const kept = backend.kind !== 'memory'

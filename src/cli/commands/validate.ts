@@ -8,7 +8,7 @@ import { yamlText } from '../drive.ts'
 import { EXIT } from '../errors.ts'
 import { loadAll, readTypes, sourcesOfTypes } from '../load-workers.ts'
 import { printProblems, sortProblems, sourcesOf } from '../problems.ts'
-import { formatOf, openServices, pageScreen, paintFor } from '../services.ts'
+import { formatOf, openServices, pageScreen, paintFor, type Services } from '../services.ts'
 import { isTty } from '../terminal.ts'
 import { safeJson } from '../text.ts'
 
@@ -24,7 +24,7 @@ export const run: Run = async ({ args, options }) => {
   const sources = await sourcesOfTypes(types, loaded.workers)
   const read: WorkflowFile[] = []
   for (const file of files) read.push(await readWorkflow(services.project, file, sources))
-  const { problems: workerProblems, names } = await checkedWorkers(loaded, read)
+  const { problems: workerProblems, names } = await checkedWorkers(services, loaded, read)
   const problems = sortProblems([...read.flatMap((workflow) => workflow.problems), ...workerProblems])
   const errors = problems.filter(({ severity }) => severity === 'error').length
   const format = formatOf(options)
@@ -49,9 +49,19 @@ export const run: Run = async ({ args, options }) => {
   return errors === 0 ? EXIT.ok : EXIT.usage
 }
 
+/** Only read where a child is named at all. */
+async function workflowNames({ project }: Services, read: readonly WorkflowFile[]): Promise<string[]> {
+  const names = new Set(read.map(({ name }) => name))
+  if (read.some(({ workflows }) => workflows.some(({ workflow }) => !names.has(workflow)))) {
+    for (const file of workflowFiles(project)) names.add((await readWorkflow(project, file)).name)
+  }
+  return [...names]
+}
+
 /** Workers that cannot be loaded, and names that no worker has. */
-async function checkedWorkers({ workers, problems }: Loaded, read: readonly WorkflowFile[]): Promise<{ problems: Problem[]; names: number }> {
-  const { checkWorkers } = await import('../../definition/check-workers.ts')
+async function checkedWorkers(services: Services, { workers, problems }: Loaded, read: readonly WorkflowFile[]): Promise<{ problems: Problem[]; names: number }> {
+  const { checkChildren, checkWorkers } = await import('../../definition/check-workers.ts')
   const known = workers.map(({ name }) => name)
-  return { problems: [...problems, ...read.flatMap((workflow) => checkWorkers(workflow, known))], names: workers.length }
+  const workflows = await workflowNames(services, read)
+  return { problems: [...problems, ...read.flatMap((workflow) => checkWorkers(workflow, known)), ...read.flatMap((workflow) => checkChildren(workflow, workflows))], names: workers.length }
 }

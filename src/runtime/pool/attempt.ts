@@ -12,7 +12,7 @@ import type { Deadline } from './deadlines.ts'
 import { runUnowned, type FaultOwner } from './faults.ts'
 
 /** Why an attempt is being ended before its worker is done. */
-export type Stop = { why: 'timeout' | 'cancel' | 'stop'; reason: string }
+export type Stop = { why: 'timeout' | 'cancel' | 'stop' | 'silent'; reason: string }
 
 export interface AttemptHooks {
   clock: Clock
@@ -33,6 +33,8 @@ export class Attempt implements TaskHandle, Deadline, FaultOwner {
   definition: WorkerDefinition | undefined
   startedAt = 0
   settled = false
+  /** The last sign of life: a heartbeat, progress or a line. Monotonic milliseconds. */
+  aliveAt = 0
   stop: Stop | undefined
   /** A shell step's end is waited for; a function that ignores its signal is not. */
   waitsForEnd = false
@@ -73,12 +75,14 @@ export class Attempt implements TaskHandle, Deadline, FaultOwner {
   // Getters that give closures: `const { progress, log } = task` works.
   get heartbeat(): (details?: Json) => void {
     return (details) => {
+      this.aliveAt = this.#hooks.clock.monotonic()
       if (details !== undefined) this.write('debug', 'heartbeat', { details })
     }
   }
   get progress(): (fraction: number, text?: string) => void {
     return (fraction, text) => {
       const now = this.#hooks.clock.monotonic()
+      this.aliveAt = now
       // Each one told becomes an event of the run; more than ten a second show nobody anything.
       if (this.settled || (now - this.#progressAt < PROGRESS_EVERY_MS && fraction !== 1)) return
       this.#progressAt = now
@@ -99,6 +103,7 @@ export class Attempt implements TaskHandle, Deadline, FaultOwner {
   }
 
   write(level: LogLine['level'], message: unknown, fields?: unknown): void {
+    this.aliveAt = this.#hooks.clock.monotonic()
     const { runId, path, attempt } = this.task
     const json = fields === undefined ? undefined : toJsonSafely(fields, MAX_LOG_FIELDS)
     const line: LogLine = {

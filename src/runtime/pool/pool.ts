@@ -6,6 +6,7 @@
 import { realpathSync } from 'node:fs'
 import type { LogLine } from '../../backend/backend.ts'
 import type { Task } from '../../model/command.ts'
+import type { Json } from '../../model/json.ts'
 import { DEFAULT_TIMEOUT_MS, GRACE_MS } from '../../model/definition.ts'
 import type { ErrorInfo } from '../../model/error.ts'
 import { LIMITS } from '../../model/limits.ts'
@@ -15,11 +16,13 @@ import type { LoadedWorker } from '../loader/loaded.ts'
 import { cloneJson, toOutput } from '../outcome.ts'
 import { errorInfo } from '../outcome-error.ts'
 import { formatBytes, formatLimit } from '../outcome-text.ts'
+import { fillSecrets, type SecretSource } from '../secrets.ts'
 import type { WorkerDefinition } from '../worker.ts'
 import { Attempt, type AttemptHooks } from './attempt.ts'
 import { createDeadlines, type Deadlines } from './deadlines.ts'
 import { runOwned } from './faults.ts'
-import { Fifo } from './fifo.ts'
+import { createHeartbeats, type Heartbeats } from './heartbeats.ts'
+import { PriorityQueue } from './priority-queue.ts'
 import { checked } from './validate.ts'
 
 export interface PoolOptions {
@@ -29,6 +32,8 @@ export interface PoolOptions {
   projectDir: string
   /** Id of the process that the attempts run in. */
   process: string
+  /** The values of secrets; without it none resolves. */
+  secret?: SecretSource
   onStarted(task: Task): void
   onOutcome(task: Task, outcome: Outcome): void
   onProgress(task: Task, progress: { fraction?: number; text?: string }): void
@@ -50,13 +55,14 @@ export interface Pool {
 interface Core {
   options: PoolOptions
   hooks: AttemptHooks
-  queue: Fifo<Attempt>
+  queue: PriorityQueue<Attempt>
   /** By `runId/token`: waiting and running alike. */
   attempts: Map<string, Attempt>
   running: Set<Attempt>
   /** Ends of shell steps, which are waited for even after their outcome. */
   ends: Set<Promise<unknown>>
   deadlines: Deadlines
+  heartbeats: Heartbeats<Attempt>
   draining: boolean
   idlers: Array<() => void>
 }
@@ -65,7 +71,7 @@ export function createPool(given: PoolOptions): Pool {
   const { clock } = given
   const options = { ...given, projectDir: realPath(given.projectDir) }
   const core: Core = {
-    options, queue: new Fifo(), attempts: new Map(), running: new Set(), ends: new Set(), deadlines: createDeadlines(clock), draining: false, idlers: [],
+    options, queue: new PriorityQueue(), attempts: new Map(), running: new Set(), ends: new Set(), deadlines: createDeadlines(clock), heartbeats: createHeartbeats(clock, (attempt) => silent(core, attempt)), draining: false, idlers: [],
     hooks: {
       clock, onLog: options.onLog, onProgress: options.onProgress,
       onDeadline: (attempt) => overdue(core, attempt),
@@ -82,6 +88,7 @@ export function createPool(given: PoolOptions): Pool {
     async stop() {
       await drain(core, 0)
       core.deadlines.stop()
+      core.heartbeats.stop()
     },
   }
 }
@@ -100,7 +107,7 @@ function take(core: Core, task: Task): void {
   core.attempts.set(keyOf(task), attempt)
   if (core.draining) queueMicrotask(() => release(core, attempt))
   else if (core.running.size < core.options.concurrency) begin(core, attempt)
-  else core.queue.push(attempt)
+  else core.queue.push(attempt, task.priority)
 }
 
 function keyOf(task: Task): string {
@@ -112,7 +119,8 @@ function begin(core: Core, attempt: Attempt): void {
   core.running.add(attempt)
   attempt.startedAt = core.options.clock.now()
   core.options.onStarted(task)
-  if (task.target.kind === 'shell') return beginShell(core, attempt)
+  if (task.heartbeatMs !== undefined) core.heartbeats.add(attempt, task.heartbeatMs)
+  if (task.target.kind !== 'worker') return beginOutside(core, attempt)
   const loaded = core.options.lookup(task.target.worker)
   if (!loaded) {
     const message = `step "${task.path}" needs worker "${task.target.worker}", which is not loaded`
@@ -123,7 +131,7 @@ function begin(core: Core, attempt: Attempt): void {
   core.deadlines.add(attempt, task.timeoutMs ?? definition.timeoutMs ?? DEFAULT_TIMEOUT_MS)
   let returned: unknown
   try {
-    returned = runOwned(attempt, () => call(attempt, definition))
+    returned = runOwned(attempt, () => call(core, attempt, definition))
   } catch (error) {
     return queueMicrotask(() => failed(core, attempt, error))
   }
@@ -131,9 +139,13 @@ function begin(core: Core, attempt: Attempt): void {
   else queueMicrotask(() => completed(core, attempt, returned))
 }
 
+function inputOf({ options }: Core, task: Task): Json {
+  return task.secrets ? fillSecrets(task, options.secret ?? (() => undefined)) : task.input
+}
+
 /** The worker's function on a copy of the input, between its schemas. */
-function call(attempt: Attempt, definition: WorkerDefinition): unknown {
-  const input = cloneJson(attempt.task.input)
+function call(core: Core, attempt: Attempt, definition: WorkerDefinition): unknown {
+  const input = cloneJson(inputOf(core, attempt.task))
   return definition.input || definition.output ? callChecked(attempt, definition, input) : definition.run(input, attempt)
 }
 
@@ -150,15 +162,22 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return value instanceof Promise || (typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function')
 }
 
-/** The shell is loaded with the first task that needs it. */
-function beginShell(core: Core, attempt: Attempt): void {
+/** Scripts and requests; what runs them is loaded with the first task that needs it. */
+function beginOutside(core: Core, attempt: Attempt): void {
+  const { task } = attempt
   attempt.waitsForEnd = true
-  core.deadlines.add(attempt, attempt.task.timeoutMs ?? DEFAULT_TIMEOUT_MS)
-  const { clock, projectDir } = core.options
-  const end = import('./shell.ts').then((shell) => shell.runShell({ attempt, clock, projectDir })).then(
-    (output) => completed(core, attempt, output), (error: unknown) => failed(core, attempt, error))
+  core.deadlines.add(attempt, task.timeoutMs ?? DEFAULT_TIMEOUT_MS)
+  const end = outside(core, attempt).then((output) => completed(core, attempt, output), (error: unknown) => failed(core, attempt, error))
   core.ends.add(end)
   void end.then(() => core.ends.delete(end))
+}
+
+async function outside(core: Core, attempt: Attempt): Promise<unknown> {
+  const { target } = attempt.task
+  const { clock, projectDir } = core.options
+  const input = inputOf(core, attempt.task)
+  if (target.kind === 'http') return (await import('./http.ts')).runHttp(attempt, input, target.expect)
+  return (await import('./shell.ts')).runShell({ attempt, input, clock, projectDir })
 }
 
 function completed(core: Core, attempt: Attempt, returned: unknown): void {
@@ -203,6 +222,8 @@ function stopped(attempt: Attempt, { why, reason }: NonNullable<Attempt['stop']>
       return { ok: false, how: 'timeout', error: { code: 'TIMEOUT', message: reason, retryable: true, ...place } }
     case 'cancel':
       return { ok: false, how: 'aborted', error: { code: 'ABORTED', message: reason, retryable: false, ...place } }
+    case 'silent':
+      return { ok: false, how: 'lost', error: { code: 'LOST', message: reason, retryable: true, ...place } }
     case 'stop':
       return { ok: false, how: 'released', error: { code: 'RELEASED', message: reason, retryable: true, ...place } }
   }
@@ -214,6 +235,7 @@ function settle(core: Core, attempt: Attempt, result: AttemptResult): void {
   attempt.settled = true
   const { task, startedAt, definition } = attempt
   core.deadlines.remove(attempt)
+  core.heartbeats.remove(attempt)
   core.attempts.delete(keyOf(task))
   const ran = core.running.delete(attempt)
   const outcome: Outcome = { type: 'outcome', path: task.path, token: task.token, result }
@@ -251,6 +273,14 @@ function overdue(core: Core, attempt: Attempt): void {
     const what = task.purpose === 'compensation' ? `the undo of step "${task.path}"` : `step "${task.path}"`
     attempt.abort({ why: 'timeout', reason: `${what} took longer than ${formatLimit(limit)}` })
   }
+  if (!attempt.waitsForEnd && attempt.stop) settle(core, attempt, stopped(attempt, attempt.stop))
+}
+
+/** It has shown no sign of life for as long as its heartbeat says. A script is ended first. */
+function silent(core: Core, attempt: Attempt): void {
+  if (attempt.settled || attempt.stop) return
+  const limit = attempt.task.heartbeatMs ?? 0
+  attempt.abort({ why: 'silent', reason: `no sign of life for ${formatLimit(limit)} (heartbeat)` })
   if (!attempt.waitsForEnd && attempt.stop) settle(core, attempt, stopped(attempt, attempt.stop))
 }
 

@@ -23,6 +23,8 @@ type Child = ChildProcessByStdio<null, Readable, Readable>
 
 export interface ShellOptions {
   attempt: Attempt
+  /** `{ cwd, env }`. */
+  input: Json
   clock: Clock
   projectDir: string
 }
@@ -52,13 +54,13 @@ class ExitError extends Error {
 }
 
 /** Resolves with the output of exit code 0; rejects otherwise. Never before every process of its group has ended. */
-export async function runShell({ attempt, clock, projectDir }: ShellOptions): Promise<ShellOutput> {
+export async function runShell({ attempt, input, clock, projectDir }: ShellOptions): Promise<ShellOutput> {
   const { task } = attempt
   if (task.target.kind !== 'shell') throw new Error('broken invariant: not a shell task')
   if (attempt.stop) throw new Error(attempt.stop.reason)
-  const cwd = shellCwd(task.input, projectDir)
+  const cwd = shellCwd(input, projectDir)
   if (!statSync(cwd, { throwIfNoEntry: false })?.isDirectory()) throw Object.assign(new Error(`cwd is no folder: ${cwd}`), { code: 'SHELL_INPUT', retryable: false })
-  const env = shellEnv(task.input, process.env)
+  const env = shellEnv(input, process.env)
   const [command, ...args] = shellCommand(env['PATH'] ?? '')
   const child = spawn(command, [...args, '-c', task.target.script], { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   const budget = { left: LIMITS.logStepBytes }

@@ -1,17 +1,22 @@
 /** A process without the process: an orchestrator, a pool that a test holds in its hand, the polls of a session. */
 import assert from 'node:assert/strict'
 import type { Backend, Owner, RunRecord } from '../../../src/backend/backend.ts'
+import { createExpressions } from '../../../src/definition/expression.ts'
 import { compile, recover, type Compiled } from '../../../src/engine/transition.ts'
 import type { Task } from '../../../src/model/command.ts'
 import type { Definition } from '../../../src/model/definition.ts'
 import type { MagError } from '../../../src/model/error.ts'
 import type { RunEvent } from '../../../src/model/event.ts'
 import type { JsonObject } from '../../../src/model/json.ts'
-import type { AttemptResult, Outcome } from '../../../src/model/message.ts'
+import type { AttemptResult, Message, Outcome } from '../../../src/model/message.ts'
+import { createChildren } from '../../../src/runtime/children.ts'
+import { createGates, type Gates } from '../../../src/runtime/gates.ts'
 import { createOrchestrator, type Orchestrator, type StartResult } from '../../../src/runtime/orchestrator.ts'
 import type { Clock } from '../../../src/runtime/clock.ts'
 
 export const LEASE_MS = 15_000
+
+const expressions = createExpressions()
 
 /** What all machines of a test know: definitions by hash. */
 export class Library {
@@ -19,7 +24,7 @@ export class Library {
 
   add(definition: Definition): Compiled {
     const hash = `h${this.#byHash.size + 1}`
-    const compiled = compile(definition, hash)
+    const compiled = compile(definition, hash, expressions)
     this.#byHash.set(hash, compiled)
     return compiled
   }
@@ -51,6 +56,7 @@ export class Machine {
   readonly seen = new Map<string, RunEvent[]>()
   /** Whether the pool's tasks ignore their abort signal. */
   deaf = false
+  readonly gates: Gates
   readonly #answer: MachineOptions['answer']
 
   private constructor(owner: Owner, options: MachineOptions) {
@@ -58,8 +64,17 @@ export class Machine {
     this.backend = backend
     this.owner = owner
     this.#answer = options.answer
+    const deliver = (runId: string, message: Message) => void this.orchestrator.deliver(runId, message)
+    const owns = (runId: string) => this.orchestrator.owns(runId)
+    const onError = (error: unknown) => void this.errors.push({ code: String(error), fatal: true })
+    this.gates = createGates({ backend, clock, deliver, owns, onError: (error) => (this.closed(error) ? undefined : onError(error)) })
+    const children = createChildren({
+      backend, clock, owns, onError: (error) => (this.closed(error) ? undefined : onError(error)), compiled: async (hash) => library.get(hash), start: (request) => this.orchestrator.start(request),
+      takeOver: (runId) => this.takeOver(runId),
+      send: async (runId, message) => (owns(runId) ? this.orchestrator.deliver(runId, message) : backend.send(runId, message)),
+    })
     this.orchestrator = createOrchestrator({
-      backend, owner, clock, compiled: async (hash) => library.get(hash),
+      backend, owner, clock, gates: this.gates, children, compiled: async (hash) => library.get(hash),
       runTask: (task) => this.#run(task),
       cancelTask: (runId, token) => {
         this.cancelled.push(`${runId}/${token}`)
@@ -70,6 +85,11 @@ export class Machine {
       onLost: (runId) => void this.lost.push(runId),
       onStoreError: (error: MagError, fatal) => void this.errors.push({ code: error.code, fatal }),
     })
+  }
+
+  /** What a process that is gone, or a store that refuses on purpose, says is no fault. */
+  closed(error: unknown): boolean {
+    return error instanceof Error && 'code' in error
   }
 
   static async open(options: MachineOptions): Promise<Machine> {
@@ -95,7 +115,7 @@ export class Machine {
     return assert.fail(`no task ${path}; there are ${[...this.tasks.values()].map((task) => task.path)}`)
   }
 
-  start(id: string, compiled: Compiled, more: { key?: string; input?: JsonObject; inputHash?: string } = {}): Promise<StartResult> {
+  start(id: string, compiled: Compiled, more: { key?: string; input?: JsonObject; inputHash?: string; children?: { readonly [workflow: string]: string } } = {}): Promise<StartResult> {
     return this.orchestrator.start({ id, workflow: compiled.definition.name, compiled, input: {}, inputHash: '', ...more })
   }
 

@@ -30,6 +30,7 @@ export function shaky(inner: Backend): Shaky {
       if (name === 'commit') return commit
       const value = target[name]
       if (typeof value !== 'function') return value
+      if (name === 'watch') return value.bind(target)
       return async (...args: never[]) => {
         if (state.readFault() && (name === 'due' || name === 'history' || name === 'nextWake')) throw refusal()
         return (value as (...args: never[]) => unknown).apply(target, args)
