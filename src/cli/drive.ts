@@ -99,7 +99,7 @@ async function follow(options: DriveOptions): Promise<End> {
     }
     logs.open(painter)
     if (options.wait === false && view.state === 'waiting') end.resolve({ how: 'waiting' })
-  }, { signal: over.signal }).then((): End => ({ how: 'final' }))
+  }, { after: view.seq, signal: over.signal }).then((): End => ({ how: 'final' }))
   try {
     const came = await Promise.race([followed, end.promise, fatal])
     if (isFinal(view.state)) return { how: 'final' }

@@ -114,7 +114,7 @@ export async function secretsOf(services: Services, definitions: readonly Defini
   const file = text(services.options.secretsFile)
   if (names.length === 0 && file === undefined) return undefined
   const { openSecrets } = await import('./secrets.ts')
-  return openSecrets(services, names, file)
+  return openSecrets(services.env, names, file)
 }
 
 export async function openRunSession(services: Services, request: SessionRequest): Promise<Session> {

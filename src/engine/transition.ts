@@ -200,7 +200,7 @@ export function runState(run: Run): RunState {
   if (run.seq === 0 || run.gate !== 0) return 'pending'
   if (run.phase === 'undoing') return 'compensating'
   if (run.paused) return 'paused'
-  return run.tasks + run.childCount === 0 ? 'waiting' : 'running'
+  return run.tasks + run.childCount + run.gating === 0 ? 'waiting' : 'running'
 }
 
 /** Attempts that are with a pool or should be: none for a run that is parked. */

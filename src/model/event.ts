@@ -1,7 +1,6 @@
 import type { SecretUse } from './command.ts'
 import type { RetryPolicy } from './definition.ts'
 import type { ErrorInfo } from './error.ts'
-import type { Parent } from './message.ts'
 import type { Json, JsonObject } from './json.ts'
 
 /**
@@ -78,6 +77,15 @@ export type EventBody =
   | { type: 'compensation.released'; path: string; token: number }
   | { type: 'compensation.completed'; path: string; token: number; output: Json }
   | { type: 'compensation.failed'; path: string; error: ErrorInfo }
+
+/** The run, and the step of it, that started this one as a child. */
+export interface Parent {
+  run: string
+  path: string
+  token: number
+  /** 1 for a child of a run that is nobody's. */
+  depth: number
+}
 
 /** A step of a completed child run that its parent may have to undo. */
 export interface UndoItem {

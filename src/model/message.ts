@@ -1,7 +1,9 @@
-import type { FinalState, UndoItem } from './event.ts'
+import type { FinalState, Parent, UndoItem } from './event.ts'
 import type { RetryPolicy } from './definition.ts'
 import type { ErrorInfo } from './error.ts'
 import type { Json, JsonObject } from './json.ts'
+
+export type { Parent }
 
 /** What a run can be told. Everything that moves a run is one of these; delivery may repeat and reorder. */
 export type Message =
@@ -29,14 +31,6 @@ export type Message =
   /** Answers `start_child`, once, when the child has ended. */
   | { type: 'child_ended'; path: string; token: number; run: string; state: FinalState; output?: Json; error?: ErrorInfo; at: number }
   | { type: 'child_undo'; path: string; run: string; items: UndoItem[] }
-
-export interface Parent {
-  run: string
-  path: string
-  token: number
-  /** 1 for a child of a run that is nobody's. */
-  depth: number
-}
 
 export type GateAnswer =
   | { pass: true }

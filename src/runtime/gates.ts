@@ -49,6 +49,8 @@ interface Core extends GateOptions {
   queues: Map<string, Ask[]>
   /** Counts of one worker follow each other, and come before what is asked after them. */
   counts: Map<string, Promise<void>>
+  /** Results on their way into the cache, by key. */
+  puts: Map<string, Promise<unknown>>
   trying: boolean
   again: boolean
   unwatch: (() => void) | undefined
@@ -57,7 +59,7 @@ interface Core extends GateOptions {
 }
 
 export function createGates(options: GateOptions): Gates {
-  const core: Core = { ...options, asks: new Map(), queues: new Map(), counts: new Map(), trying: false, again: false, unwatch: undefined, cancelPoll: undefined, stopped: false }
+  const core: Core = { ...options, asks: new Map(), queues: new Map(), counts: new Map(), puts: new Map(), trying: false, again: false, unwatch: undefined, cancelPoll: undefined, stopped: false }
   const guarded = (work: Promise<void>): void => void work.catch((error: unknown) => core.stopped || core.onError(error))
   return {
     ask(runId, gate) {
@@ -71,7 +73,11 @@ export function createGates(options: GateOptions): Gates {
       core.asks.delete(nameOf(runId, path))
       guarded(core.backend.freeSlots([{ key: storedKey({ path, key }), runId, path }]).then(() => tryQueues(core)))
     },
-    remember: ({ key, ttlMs, output }) => guarded(core.backend.putValue({ key: `cache:${key}`, value: output, ...(ttlMs === undefined ? {} : { ttlMs }) }).then(() => undefined)),
+    remember({ key, ttlMs, output }) {
+      const put = core.backend.putValue({ key: `cache:${key}`, value: output, ...(ttlMs === undefined ? {} : { ttlMs }) })
+      core.puts.set(key, put)
+      guarded(put.then(() => undefined).finally(() => core.puts.get(key) === put && core.puts.delete(key)))
+    },
     count(outcome) {
       const done = (core.counts.get(outcome.worker) ?? Promise.resolve()).then(() => count(core, outcome))
       core.counts.set(outcome.worker, done)
@@ -101,6 +107,7 @@ function storedKey({ path, key }: { path: string; key: string }): string {
 async function pass(core: Core, ask: Ask): Promise<void> {
   const { cache, circuit, slot } = ask.gate
   if (cache !== undefined) {
+    await core.puts.get(cache)?.catch(() => undefined)
     const found = await core.backend.value(`cache:${cache}`)
     if (found) return answer(core, ask, { pass: false, why: 'cached', output: found.value })
   }

@@ -7,7 +7,7 @@ const LINE = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*$/
 
 export { MAX_BYTES as SECRETS_FILE_BYTES }
 
-/** Throws MAG2041, naming the line and never its value. */
+/** Throws MAG2043, naming the line and never its value. */
 export function parseSecrets(text: string, file: string): Map<string, string> {
   const trimmed = text.trimStart()
   if (trimmed.startsWith('{')) return fromJson(text, file)
@@ -44,5 +44,5 @@ function fromJson(text: string, file: string): Map<string, string> {
 }
 
 function refusal(file: string, line: number, what: string): MagError {
-  return new MagError('MAG2041', `line ${line} of the secrets file ${what}`, { hint: 'NAME=value on each line, or a JSON object of texts', location: { file, line, column: 1 } })
+  return new MagError('MAG2043', `line ${line} of the secrets file ${what}`, { hint: 'NAME=value on each line, or a JSON object of texts', location: { file, line, column: 1 } })
 }

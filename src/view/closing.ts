@@ -91,7 +91,7 @@ function undoBlocks(view: RunView, screen: Screen): Line[][] {
 function nextBlock(view: RunView, screen: Screen): Line[] {
   if (view.state === 'completed') return []
   const step = view.error?.step ?? view.endedBy
-  const commands = [...(step ? [`mag logs ${view.runId} --step ${step}`] : []), `mag status ${view.runId}`]
+  const commands = [...(step ? [`mag logs ${view.runId} --step ${step}`] : []), `mag status ${view.runId}`, `mag retry ${view.runId}`]
   return commandLines('next', commands, screen)
 }
 

@@ -24,7 +24,7 @@ export function foldStep(view: RunView, step: StepView, event: PathEvent): void 
     case 'step.gated':
       step.startedAt ??= event.at
       step.gate = gateText(event)
-      return toWait(view, step, 'queued')
+      return toWork(view, step, 'queued')
     case 'step.waiting':
       step.startedAt ??= event.at
       if (event.signal !== undefined) step.signal = event.signal
@@ -136,7 +136,7 @@ function toWork(view: RunView, step: StepView, state: 'queued' | 'running'): voi
   view.tasks.add(step)
 }
 
-function toWait(view: RunView, step: StepView, state: 'sleeping' | 'retrying' | 'in_doubt' | 'waiting' | 'queued', dueAt?: number): void {
+function toWait(view: RunView, step: StepView, state: 'sleeping' | 'retrying' | 'in_doubt' | 'waiting', dueAt?: number): void {
   step.state = state
   if (dueAt !== undefined) step.dueAt = dueAt
   forget(step, ['process', 'progress'])

@@ -112,11 +112,26 @@ on_failure:
   - { id: told, run: echo told }
 `
 
+/** Every field that a step beyond single ones can have. */
+const PEOPLE = `steps:
+  - { id: first, worker: clean_text, with: { text: a }, cache: { key: a } }
+  - { id: again, worker: clean_text, with: { text: a }, cache: { key: a } }
+  - { id: each, worker: clean_text, foreach: [a, b], with: { text: "\${{ item }}" } }
+  - { id: loop, until: index > 0, max_iterations: 3, steps: [{ id: inner, set: { n: 1 } }] }
+  - { id: sub, workflow: small }
+  - id: both
+    parallel:
+      l: [{ id: hear, wait: go, timeout: 1h }]
+      r: [{ id: ask, approve: "Well?" }]
+`
+
 test('docs/cli.md lists exactly the fields of each document', async (t) => {
   const project = scratch.project('documents')
   t.after(() => endRuns(project))
   write(project, 'workflows/full.yaml', FULL)
   write(project, 'workflows/nap.yaml', 'steps: [{ id: clean, worker: clean_text, with: { text: a } }, { id: nap, sleep: 1h }]\n')
+  write(project, 'workflows/people.yaml', PEOPLE)
+  write(project, 'workflows/small.yaml', 'steps: [{ id: one, set: { n: 1 } }]\n')
   const documents = new Map<string, unknown[]>()
   const ask = async (...words: string[]) => {
     const { output } = await scratch.run('mag', words, project, { MAG_PROGRESS: 'none' })
@@ -124,6 +139,8 @@ test('docs/cli.md lists exactly the fields of each document', async (t) => {
     documents.set(document.schema, [...(documents.get(document.schema) ?? []), document])
   }
   await ask('run', 'full', '-o', 'json')
+  await ask('run', 'people', '--no-wait', '-o', 'json')
+  await scratch.run('mag', ['cancel', '@last'], project)
   await ask('run', 'order_fulfilment', '--input', 'examples/order_refund_refused.json', '-o', 'json')
   await scratch.run('mag', ['run', 'nap', '--detach'], project)
   await ask('status', '-o', 'json')

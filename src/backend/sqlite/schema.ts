@@ -25,7 +25,7 @@ CREATE TABLE run(
   wake_at INTEGER, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, finished_at INTEGER, note TEXT
 ) STRICT;
 CREATE UNIQUE INDEX run_key ON run(key) WHERE key IS NOT NULL;
-CREATE INDEX run_parent ON run(parent) WHERE parent IS NOT NULL;
+CREATE INDEX run_parent ON run(parent, created_at, id) WHERE parent IS NOT NULL;
 CREATE INDEX run_open ON run(owner, wake_at) WHERE open = 1;
 CREATE INDEX run_state ON run(state, created_at, id);
 CREATE TABLE history(

@@ -12,7 +12,7 @@ import { userName } from '../user.ts'
 import { EXIT } from '../errors.ts'
 import { MagError } from '../../model/error.ts'
 import type { Session } from '../../runtime/session.ts'
-import { openPainter, openRunSession, openServices, openStore, pinnedOf, processText, secretsOf, type Services } from '../services.ts'
+import { openPainter, openRunSession, openServices, openStore, pinnedOf, processText, readView, secretsOf, type Services } from '../services.ts'
 import { limitsOf } from '../limits.ts'
 
 export const run: Run = async ({ args, options }) => {
@@ -23,7 +23,7 @@ export const run: Run = async ({ args, options }) => {
 async function retry(session: Session, runId: string, options: { from?: string }): Promise<'owned' | 'missing' | { heldBy: Parameters<typeof processText>[0] }> {
   const result = await session.retry(runId, { ...options, by: userName() })
   if (typeof result === 'string' || 'heldBy' in result) return result
-  throw new MagError('MAG2009', `${runId} is not retried: ${result.refused}`, { exitCode: EXIT.conflict, hint: `mag status ${runId}` })
+  throw new MagError('MAG2016', `${runId} is not retried: ${result.refused}`, { exitCode: EXIT.conflict, hint: `mag status ${runId}` })
 }
 
 export interface ContinueOptions {
@@ -54,8 +54,10 @@ export async function continueRun(services: Services, typed: string, options: Co
       // Before the takeover, so that the interrupted step is not started again only to be ended.
       if (options.cancel) await backend.send(record.id, { type: 'cancel', by: 'cli', ...options.cancel })
       if (record.state === 'paused' && !options.cancel) await backend.send(record.id, { type: 'unpause', by: userName() })
+      const before = options.retry ? await readView(backend, record) : undefined
       const taken = options.retry ? await retry(session, record.id, options.retry) : await session.takeOver(record.id)
-      const view = viewOf(definition, record.id)
+      // A retried run is followed from where it had ended.
+      const view = before ?? viewOf(definition, record.id)
       const watching = taken !== 'owned'
       painter = await openPainter(services, view, { hint: watching ? 'ctrl-c stops looking; the run goes on' : 'ctrl-c stops; mag resume continues' })
       if (typeof taken === 'object' && !services.quiet) painter.note([span(`driven by ${processText(taken.heldBy)}; following it`, 'dim')])

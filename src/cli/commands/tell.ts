@@ -14,6 +14,7 @@ import { EXIT } from '../errors.ts'
 import { findRun } from '../find-run.ts'
 import { parseJson } from '../input.ts'
 import { compiledOf, openServices, openStore, ownerOf, text, type Services } from '../services.ts'
+import { systemClock } from '../../runtime/clock.ts'
 import { wholeHistory } from '../../runtime/retry.ts'
 import { userName } from '../user.ts'
 
@@ -58,7 +59,7 @@ function dataOf(options: Options): Json | undefined {
 export const signal: Run = async ({ args, options }) => {
   const [typed = '', name = ''] = args
   const data = dataOf(options) ?? {}
-  const id = text(options.id) ?? (await import('node:crypto')).randomUUID()
+  const id = text(options.id) ?? Buffer.from(systemClock.random(16)).toString('hex')
   return tell(typed, options, async ({ compiled }) => {
     await checkPayload(compiled, name, data)
     return { message: { type: 'signal', id, name, data, by: userName() }, done: `signal ${name} sent` }

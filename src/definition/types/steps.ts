@@ -12,6 +12,8 @@ export interface WorkerTypes {
 export const ERROR: MapType = mapOf({ code: STRING, message: STRING, retryable: BOOLEAN, details: UNKNOWN, 'step?': STRING, 'attempt?': NUMBER })
 export const RUN: MapType = mapOf({ id: STRING, workflow: STRING, started_at: STRING })
 export const RUN_AT_END: MapType = mapOf({ id: STRING, workflow: STRING, started_at: STRING, state: STRING })
+const HTTP: MapType = mapOf({ status: NUMBER, headers: UNKNOWN, body: UNKNOWN })
+const APPROVAL: MapType = mapOf({ approved: BOOLEAN, by: nullable(STRING), comment: nullable(STRING), data: UNKNOWN })
 const SHELL: MapType = mapOf({ exit_code: NUMBER, stdout: STRING, stderr: STRING, json: UNKNOWN })
 
 /** What the types of a kind are made of. */
@@ -34,13 +36,16 @@ export function outputOfKind(kind: Kind, sources: KindSources): Type {
     case 'set': return sources.valuesOf('set')
     case 'sleep': return NULL
     case 'parallel': return { t: 'map', fields: Object.fromEntries(sources.branches().map(({ name, output }): [string, Field] => [name, { type: output }])) }
+    case 'http': return HTTP
+    case 'approve': return APPROVAL
+    case 'workflow': case 'wait': case 'switch': case 'steps': return UNKNOWN
     case 'return': case 'fail': return NEVER
   }
 }
 
 /** Whether its output's keys become part of the context. */
 export function merges(kind: Kind): boolean {
-  return kind.type === 'worker' || kind.type === 'set'
+  return kind.type === 'worker' || kind.type === 'set' || kind.type === 'workflow' || kind.type === 'wait'
 }
 
 /** Non-objects become `{ result: v }`. */
