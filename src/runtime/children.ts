@@ -4,13 +4,14 @@
  */
 import type { Backend } from '../backend/backend.ts'
 import { contextAt } from '../engine/inspect.ts'
-import { recover, resultOf, undoOf, type Compiled, type Run } from '../engine/transition.ts'
+import { recover, resultOf, undoOf, type ChildWait, type Compiled, type Run } from '../engine/transition.ts'
 import type { ChildStart } from '../model/command.ts'
 import { isFinal, type RunEvent, type UndoItem } from '../model/event.ts'
 import type { ErrorInfo } from '../model/error.ts'
 import { own, type Json, type JsonObject } from '../model/json.ts'
 import type { Message } from '../model/message.ts'
 import type { Clock } from './clock.ts'
+import { untilDone } from './held.ts'
 import type { StartRequest } from './start-request.ts'
 
 export interface Children {
@@ -21,8 +22,9 @@ export interface Children {
   loadUndo(parentId: string, child: { path: string; run: string }): void
   /** A run driven here has ended: its parent, if it has one, is told. */
   ended(compiled: Compiled, run: Run, at: number): void
-  /** Children of other processes, whose word may have been lost on the way. */
-  sweep(waits: ReadonlyArray<{ run: string }>): void
+  /** Children that are not driven here: their word may have been lost on the way, or they were never started. */
+  sweep(parents: ReadonlyArray<{ run: Run; children: readonly ChildWait[] }>): void
+  stop(): void
 }
 
 export interface ChildrenOptions {
@@ -38,14 +40,25 @@ export interface ChildrenOptions {
 }
 
 export function createChildren(options: ChildrenOptions): Children {
-  const guarded = (work: Promise<unknown>): void => void work.catch(options.onError)
+  let stopped = false
+  let sweeping = false
+  const guarded = (work: () => Promise<unknown>): void => void untilDone(options.clock, () => stopped, work).catch((error: unknown) => stopped || options.onError(error))
   return {
-    start: (parent, child) => guarded(start(options, parent, child)),
-    await: (parent, child) => guarded(awaitChild(options, parent, child)),
-    cancel: (runId, reason) => guarded(options.send(runId, { type: 'cancel', reason })),
-    loadUndo: (parentId, { path, run }) => guarded(undoItems(options, run).then((items) => options.send(parentId, { type: 'child_undo', path, run, items }))),
-    ended: (compiled, run, at) => (run.parent ? guarded(tell(options, { compiled, run, at })) : undefined),
-    sweep: (waits) => guarded(sweep(options, waits)),
+    start: (parent, child) => guarded(() => start(options, parent, child)),
+    await: (parent, child) => guarded(() => awaitChild(options, parent, child)),
+    cancel: (runId, reason) => guarded(() => options.send(runId, { type: 'cancel', reason })),
+    loadUndo: (parentId, { path, run }) => guarded(() => undoItems(options, run).then((items) => options.send(parentId, { type: 'child_undo', path, run, items }))),
+    ended: (compiled, run, at) => (run.parent ? guarded(() => tell(options, { compiled, run, at })) : undefined),
+    sweep(parents) {
+      if (sweeping || parents.length === 0) return
+      sweeping = true
+      guarded(() => sweep(options, parents).finally(() => {
+        sweeping = false
+      }))
+    },
+    stop: () => {
+      stopped = true
+    },
   }
 }
 
@@ -106,12 +119,8 @@ async function loadRun(options: ChildrenOptions, runId: string): Promise<{ compi
   return { compiled, run: recover(compiled, runId, events).run, at: events.at(-1)?.at ?? 0 }
 }
 
-async function sweep(options: ChildrenOptions, waits: ReadonlyArray<{ run: string }>): Promise<void> {
-  for (const { run } of waits) {
-    if (options.owns(run)) continue
-    const record = await options.backend.run(run)
-    if (record && isFinal(record.state)) await tellParent(options, run)
-  }
+async function sweep(options: ChildrenOptions, parents: ReadonlyArray<{ run: Run; children: readonly ChildWait[] }>): Promise<void> {
+  for (const { run, children } of parents) for (const child of children) await awaitChild(options, run, child)
 }
 
 async function tellParent(options: ChildrenOptions, runId: string): Promise<void> {

@@ -5,9 +5,10 @@
 import { resolve } from 'node:path'
 import type { Backend } from '../backend/backend.ts'
 import { openBackend } from '../backend/open.ts'
-import type { Definition } from '../model/definition.ts'
+import { allSteps, childrenOf, type Definition } from '../model/definition.ts'
 import { MagError } from '../model/error.ts'
 import type { RunEvent } from '../model/event.ts'
+import type { Message } from '../model/message.ts'
 import type { Json, JsonObject } from '../model/json.ts'
 import { runDocument, type RunDocument } from '../view/document.ts'
 import { applyEvents, viewOf } from '../view/run-view.ts'
@@ -60,6 +61,24 @@ export interface WorkflowOrchestrator {
   waitFor<Name extends string>(transactionId: RunId<Name>, options?: { signal?: AbortSignal }): Promise<RunOf<Name>>
   waitFor(transactionId: string, options?: { signal?: AbortSignal }): Promise<RunDocument>
   cancel(transactionId: string, reason?: string): Promise<void>
+  /** Reaches a step that waits for the signal, now or later. `id`: the same signal sent twice is one. */
+  signal(transactionId: string, name: string, data?: Json, options?: { id?: string }): Promise<void>
+  /** Answers the `approve` step at that path; ignored where it does not wait. */
+  approve(transactionId: string, step: string, answer?: Answer): Promise<void>
+  reject(transactionId: string, step: string, answer?: Answer): Promise<void>
+  /** Says what became of a step in doubt. */
+  resolve(transactionId: string, step: string, as: 'completed' | 'failed' | 'retry', more?: { output?: Json; reason?: string; by?: string }): Promise<void>
+  /** Starts nothing new until `resume`. */
+  pause(transactionId: string, reason?: string): Promise<void>
+  resume(transactionId: string): Promise<void>
+  /** Goes on with a run that has ended badly; see `mag retry`. */
+  retry(transactionId: string, options?: { from?: string }): Promise<void>
+}
+
+export interface Answer {
+  by?: string
+  comment?: string
+  data?: Json
 }
 
 export interface Framework extends AsyncDisposable {
@@ -169,7 +188,8 @@ function orchestrator(parts: Parts): WorkflowOrchestrator {
       await parts.session?.stop({ graceMs })
       parts.session = undefined
     },
-    async executeWorkflow<Name extends WorkflowName>(name: Name, ...[input, options]: StartArguments<Name>): Promise<RunId<Name>> {
+    // Not async itself: whoever awaits the id hears of it before any step of a run in memory has ended.
+    executeWorkflow<Name extends WorkflowName>(name: Name, ...[input, options]: StartArguments<Name>): Promise<RunId<Name>> {
       // What the workflow's schemas say is checked; the types of the program say no more than that.
       return execute(parts, name, (input ?? {}) as JsonObject, options?.id)
     },
@@ -179,11 +199,24 @@ function orchestrator(parts: Parts): WorkflowOrchestrator {
       await sessionOf(parts).follow(id, () => undefined, signal ? { signal } : {})
       return statusOf(parts, id)
     },
-    async cancel(id, reason) {
-      const sent = await sessionOf(parts).send(id, { type: 'cancel', ...(reason === undefined ? {} : { reason }) })
-      if (sent === 'missing') throw notFound(id)
+    cancel: (id, reason) => send(parts, id, { type: 'cancel', ...(reason === undefined ? {} : { reason }) }),
+    signal: (id, name, data = {}, { id: key = Buffer.from(systemClock.random(16)).toString('hex') } = {}) => send(parts, id, { type: 'signal', id: key, name, data }),
+    approve: (id, path, answer = {}) => send(parts, id, { type: 'approve', path, approved: true, ...answer }),
+    reject: (id, path, answer = {}) => send(parts, id, { type: 'approve', path, approved: false, ...answer }),
+    resolve: (id, path, as, more = {}) => send(parts, id, { type: 'resolve', path, as, ...more }),
+    pause: (id, reason) => send(parts, id, { type: 'pause', ...(reason === undefined ? {} : { reason }) }),
+    resume: (id) => send(parts, id, { type: 'unpause' }),
+    async retry(id, { from } = {}) {
+      const result = await sessionOf(parts).retry(id, from === undefined ? {} : { from })
+      if (result === 'missing') throw notFound(id)
+      if (result === 'owned') return
+      throw new MagError('MAG2016', 'refused' in result ? `${id} is not retried: ${result.refused}` : `${id} is driven by process ${result.heldBy.id}`, { exitCode: 10 })
     },
   }
+}
+
+async function send(parts: Parts, id: string, message: Message): Promise<void> {
+  if ((await sessionOf(parts).send(id, message)) === 'missing') throw notFound(id)
 }
 
 async function startSession(parts: Parts): Promise<void> {
@@ -215,26 +248,41 @@ async function execute(parts: Parts, name: string, input: JsonObject, key: strin
   if (!checked) {
     throw new MagError('MAG2001', `no workflow named "${name}" was given to createFramework`, { exitCode: 6, hint: `there are: ${[...parts.definitions.keys()].join(', ') || 'none'}` })
   }
-  requireWorkers(parts, checked.definition)
+  const children = childrenAmong(parts, checked)
+  for (const { definition } of [checked, ...children.values()]) requireWorkers(parts, definition)
   const { checkInput } = await import('../definition/input.ts')
   const result = checkInput(checked.definition, JSON.parse(JSON.stringify(input)) as Json)
   if ('problems' in result) {
     throw new MagError('MAG2010', `the input of ${name} is not valid: ${result.problems.map((problem) => `${problem.path} ${problem.message}`).join('; ')}`)
   }
-  const started = await session.startRun({ checked, input: result.input, ...(key === undefined ? {} : { key }) })
+  const started = await session.startRun({ checked: { ...checked, children }, input: result.input, ...(key === undefined ? {} : { key }) })
   if (!started.sameInput) {
     throw new MagError('MAG2011', `the id ${key} belongs to run ${started.runId}, which has another input or workflow`, { exitCode: 10 })
   }
   return started.runId
 }
 
+/** The workflows that it may start as children, and those that they may: each must have been given to createFramework. */
+function childrenAmong(parts: Parts, root: PinnedDefinition): Map<string, PinnedDefinition> {
+  const found = new Map<string, PinnedDefinition>()
+  const queue = [root]
+  for (let by = queue.pop(); by; by = queue.pop()) {
+    for (const name of childrenOf(by.definition)) {
+      if (found.has(name)) continue
+      const child = parts.definitions.get(name)
+      if (!child) throw new MagError('MAG1051', `${by.definition.name} starts workflow "${name}", which was not given to createFramework`, { hint: `there are: ${[...parts.definitions.keys()].join(', ')}` })
+      found.set(name, child)
+      queue.push(child)
+    }
+  }
+  return found
+}
+
 /** Refused before the first step runs (S19), naming worker and step. */
 function requireWorkers(parts: Parts, definition: Definition): void {
-  const missing = definition.steps.flatMap(function names(step): string[] {
-    const { kind } = step
-    if (kind.type === 'parallel') return kind.branches.flatMap((branch) => branch.steps.flatMap(names))
-    const wanted = [...(kind.type === 'worker' ? [kind.worker] : []), ...(step.compensate ? [step.compensate.worker] : [])]
-    return wanted.filter((name) => !parts.workers.has(name)).map((name) => `step "${step.id}" needs worker "${name}"`)
+  const missing = allSteps(definition).flatMap(({ id, kind, compensate }) => {
+    const wanted = [...(kind.type === 'worker' ? [kind.worker] : []), ...(compensate ? [compensate.worker] : [])]
+    return wanted.filter((name) => !parts.workers.has(name)).map((name) => `step "${id}" needs worker "${name}"`)
   })
   if (missing.length > 0) {
     throw new MagError('MAG2020', `${missing.join('; ')}: not registered`, { hint: `workerManager.register(…); there are: ${[...parts.workers.keys()].join(', ') || 'none'}` })

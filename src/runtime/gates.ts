@@ -8,6 +8,7 @@ import { isFinal } from '../model/event.ts'
 import { isObject, type Json } from '../model/json.ts'
 import type { GateAnswer, Message } from '../model/message.ts'
 import type { Clock } from './clock.ts'
+import { untilDone } from './held.ts'
 
 /** A slot that another process frees is looked for at least this often. */
 const POLL_MS = 1_000
@@ -48,7 +49,7 @@ interface Core extends GateOptions {
   /** By slot key, in order of asking. */
   queues: Map<string, Ask[]>
   /** Counts of one worker follow each other, and come before what is asked after them. */
-  counts: Map<string, Promise<void>>
+  counts: Map<string, Promise<unknown>>
   /** Results on their way into the cache, by key. */
   puts: Map<string, Promise<unknown>>
   trying: boolean
@@ -60,28 +61,29 @@ interface Core extends GateOptions {
 
 export function createGates(options: GateOptions): Gates {
   const core: Core = { ...options, asks: new Map(), queues: new Map(), counts: new Map(), puts: new Map(), trying: false, again: false, unwatch: undefined, cancelPoll: undefined, stopped: false }
-  const guarded = (work: Promise<void>): void => void work.catch((error: unknown) => core.stopped || core.onError(error))
+  const guarded = (work: () => Promise<unknown>): void => void untilDone(core.clock, () => core.stopped, work).catch((error: unknown) => core.stopped || core.onError(error))
   return {
     ask(runId, gate) {
       const ask: Ask = { runId, gate, dropped: false }
       core.asks.set(nameOf(runId, gate.path), ask)
-      guarded(pass(core, ask))
+      guarded(() => pass(core, ask))
     },
     free(runId, { key, path }) {
       const ask = core.asks.get(nameOf(runId, path))
       if (ask) ask.dropped = true
       core.asks.delete(nameOf(runId, path))
-      guarded(core.backend.freeSlots([{ key: storedKey({ path, key }), runId, path }]).then(() => tryQueues(core)))
+      guarded(() => core.backend.freeSlots([{ key: storedKey({ path, key }), runId, path }]).then(() => tryQueues(core)))
     },
     remember({ key, ttlMs, output }) {
-      const put = core.backend.putValue({ key: `cache:${key}`, value: output, ...(ttlMs === undefined ? {} : { ttlMs }) })
+      const put = untilDone(core.clock, () => core.stopped, () => core.backend.putValue({ key: `cache:${key}`, value: output, ...(ttlMs === undefined ? {} : { ttlMs }) }))
       core.puts.set(key, put)
-      guarded(put.then(() => undefined).finally(() => core.puts.get(key) === put && core.puts.delete(key)))
+      guarded(() => put.finally(() => core.puts.get(key) === put && core.puts.delete(key)))
     },
     count(outcome) {
-      const done = (core.counts.get(outcome.worker) ?? Promise.resolve()).then(() => count(core, outcome))
+      const before = core.counts.get(outcome.worker) ?? Promise.resolve()
+      const done = before.catch(() => undefined).then(() => untilDone(core.clock, () => core.stopped, () => count(core, outcome)))
       core.counts.set(outcome.worker, done)
-      guarded(done)
+      guarded(() => done)
     },
     async reconcile(runId, held) {
       const stale = (await core.backend.slots({ runId })).filter(({ path }) => !held.has(path))
@@ -112,13 +114,14 @@ async function pass(core: Core, ask: Ask): Promise<void> {
     if (found) return answer(core, ask, { pass: false, why: 'cached', output: found.value })
   }
   if (circuit) {
-    await core.counts.get(circuit.worker)
+    await core.counts.get(circuit.worker)?.catch(() => undefined)
     const until = await openUntil(core, circuit)
     if (until !== undefined) return answer(core, ask, { pass: false, why: 'open', until })
   }
   if (!slot) return answer(core, ask, { pass: true })
   const queue = core.queues.get(slot.key) ?? []
-  queue.push(ask)
+  // It may come here twice, where the store refused the first time.
+  if (!queue.includes(ask)) queue.push(ask)
   core.queues.set(slot.key, queue)
   await tryQueues(core)
 }
@@ -141,8 +144,8 @@ async function tryQueues(core: Core): Promise<void> {
     }
   } finally {
     core.trying = false
+    listen(core)
   }
-  listen(core)
 }
 
 async function tryQueue(core: Core, key: string, queue: Ask[]): Promise<void> {
@@ -185,7 +188,7 @@ function listen(core: Core): void {
     core.unwatch = core.cancelPoll = undefined
     return
   }
-  const look = (): void => void tryQueues(core).catch((error: unknown) => core.stopped || core.onError(error))
+  const look = (): void => void untilDone(core.clock, () => core.stopped, () => tryQueues(core)).catch((error: unknown) => core.stopped || core.onError(error))
   core.unwatch ??= core.backend.watch(look)
   core.cancelPoll ??= core.clock.setTimer(POLL_MS, () => {
     core.cancelPoll = undefined

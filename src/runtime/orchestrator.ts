@@ -4,7 +4,7 @@
  * commit is under way is never transitioned: its messages wait for the answer. Decisions are the engine's, all of them.
  */
 import type { Commit, CommitResult } from '../backend/backend.ts'
-import { childWaits, transition, type ChildWait, type Transition } from '../engine/transition.ts'
+import { childWaits, transition, type ChildWait, type Run, type Transition } from '../engine/transition.ts'
 import { isFinal } from '../model/event.ts'
 import { MagError } from '../model/error.ts'
 import type { Message } from '../model/message.ts'
@@ -32,8 +32,8 @@ export interface Orchestrator {
   /** To a run that is owned here; parked ones are brought back. `inboxId`: handled with the commit. */
   deliver(runId: string, message: Message, inboxId?: number): Promise<void>
   owns(runId: string): boolean
-  /** Runs in memory that wait for children, with the children's ids. */
-  waitingForChildren(): Array<{ runId: string; children: ChildWait[] }>
+  /** Runs in memory that wait for children. */
+  waitingForChildren(): Array<{ run: Run; children: ChildWait[] }>
   /** Runs whose parked time has come. */
   wakeDue(): Promise<void>
   readonly activeCount: number
@@ -56,7 +56,7 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
     adopt: (runId) => adopt(core, runId),
     deliver: (runId, message, inboxId) => deliver(core, runId, message, inboxId),
     owns: (runId) => core.active.has(runId),
-    waitingForChildren: () => [...core.active.values()].flatMap(({ runId, run }) => (run && run.childCount > 0 ? [{ runId, children: childWaits(run) }] : [])),
+    waitingForChildren: () => [...core.active.values()].flatMap(({ run }) => (run && run.childCount > 0 ? [{ run, children: childWaits(run) }] : [])),
     wakeDue: () => wakeDue(core),
     get activeCount() {
       return core.active.size

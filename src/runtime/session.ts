@@ -153,7 +153,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const unwatch = backend.watch(look)
   const polls = repeat(clock, INBOX_POLL_MS, look)
   const renewals = repeat(clock, LEASE_MS / 3, () => {
-    children.sweep(orchestrator.waitingForChildren().flatMap((run) => run.children))
+    children.sweep(orchestrator.waitingForChildren())
     void backend.renew(owner, LEASE_MS, pool.busy).then((held) => {
       if (held || stopped) return
       orchestrator.abandon()
@@ -228,6 +228,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       await orchestrator.release()
       stopped = true
       gates.stop()
+      children.stop()
       starts.stop()
       polls()
       renewals()

@@ -214,7 +214,7 @@ class World {
   }
 
   async open(): Promise<RunRecord[]> {
-    return (await this.view.list({ limit: 100 })).items.filter((record) => !isFinal(record.state))
+    return (await this.view.list({ limit: 100_000 })).items.filter((record) => !isFinal(record.state))
   }
 
   checkTasks(): void {
@@ -228,7 +228,7 @@ class World {
     for (const { runId } of await slotsLeft(this.view)) assert.ok(isFinal((await this.view.run(runId))?.state ?? 'pending'), 'only what has ended may be forgotten with a slot')
     const given = this.all.flatMap((machine) => machine.given.map((task) => `${task.runId}/${task.token}`))
     assert.equal(new Set(given).size, given.length, 'no attempt is given out twice')
-    const ids = (await this.view.list({ limit: 1_000 })).items.map((record) => record.id)
+    const ids = (await this.view.list({ limit: 100_000 })).items.map((record) => record.id)
     for (const id of ids) {
       const history = await this.view.history(id, 0)
       if (history.length === 0) continue

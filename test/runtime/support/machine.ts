@@ -9,7 +9,7 @@ import type { MagError } from '../../../src/model/error.ts'
 import type { RunEvent } from '../../../src/model/event.ts'
 import type { JsonObject } from '../../../src/model/json.ts'
 import type { AttemptResult, Message, Outcome } from '../../../src/model/message.ts'
-import { createChildren } from '../../../src/runtime/children.ts'
+import { createChildren, type Children } from '../../../src/runtime/children.ts'
 import { createGates, type Gates } from '../../../src/runtime/gates.ts'
 import { createOrchestrator, type Orchestrator, type StartResult } from '../../../src/runtime/orchestrator.ts'
 import type { Clock } from '../../../src/runtime/clock.ts'
@@ -57,6 +57,7 @@ export class Machine {
   /** Whether the pool's tasks ignore their abort signal. */
   deaf = false
   readonly gates: Gates
+  readonly children: Children
   readonly #answer: MachineOptions['answer']
 
   private constructor(owner: Owner, options: MachineOptions) {
@@ -68,13 +69,13 @@ export class Machine {
     const owns = (runId: string) => this.orchestrator.owns(runId)
     const onError = (error: unknown) => void this.errors.push({ code: String(error), fatal: true })
     this.gates = createGates({ backend, clock, deliver, owns, onError: (error) => (this.closed(error) ? undefined : onError(error)) })
-    const children = createChildren({
+    this.children = createChildren({
       backend, clock, owns, onError: (error) => (this.closed(error) ? undefined : onError(error)), compiled: async (hash) => library.get(hash), start: (request) => this.orchestrator.start(request),
       takeOver: (runId) => this.takeOver(runId),
       send: async (runId, message) => (owns(runId) ? this.orchestrator.deliver(runId, message) : backend.send(runId, message)),
     })
     this.orchestrator = createOrchestrator({
-      backend, owner, clock, gates: this.gates, children, compiled: async (hash) => library.get(hash),
+      backend, owner, clock, gates: this.gates, children: this.children, compiled: async (hash) => library.get(hash),
       runTask: (task) => this.#run(task),
       cancelTask: (runId, token) => {
         this.cancelled.push(`${runId}/${token}`)
@@ -133,6 +134,7 @@ export class Machine {
   }
 
   async readInbox(): Promise<void> {
+    this.children.sweep(this.orchestrator.waitingForChildren())
     for (const item of await this.backend.inbox(this.owner, 1_000)) await this.orchestrator.deliver(item.runId, item.message, item.id)
   }
 
