@@ -18,4 +18,4 @@ if (wanted.length === 0) {
   run('type check', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'])
   run('lint', ['node_modules/@biomejs/biome/bin/biome', 'lint', '--error-on-warnings', 'src', 'test', 'scripts', 'bench', 'workers', 'examples'])
 }
-run('tests', ['--test', '--test-concurrency=2', '--test-reporter=spec', ...files])
+run('tests', ['--test', '--test-concurrency=2', '--test-timeout=240000', '--test-reporter=spec', ...files])

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import type { TestContext } from 'node:test'
+import { after, type TestContext } from 'node:test'
 
 export const root = new URL('../..', import.meta.url).pathname
 export const bin = join(root, 'bin/mag')
@@ -85,10 +85,18 @@ export function start(args: string[], options: RunOptions): Running {
   return startProgram(process.execPath, [bin, ...args], options)
 }
 
+const running = new Set<ChildProcess>()
+// A test that failed half-way must not keep the whole file waiting for its processes.
+after(() => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
 /** Any program, watched as `start` watches mag. */
 export function startProgram(program: string, args: string[], options: RunOptions): Running {
   const env: NodeJS.ProcessEnv = { PATH: process.env.PATH, HOME: options.cwd, LANG: 'C.UTF-8', TERM: 'xterm', ...options.env }
   const child = spawn(program, args, { cwd: options.cwd, env, stdio: ['pipe', 'pipe', 'pipe'] })
+  running.add(child)
+  child.once('close', () => running.delete(child))
   let stdout = ''
   let stderr = ''
   let waiting: Array<{ text: string | RegExp; resolve: () => void }> = []

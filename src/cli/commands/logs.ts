@@ -26,11 +26,12 @@ export const run: Run = async ({ args, options }) => {
     const { definition } = await pinnedOf(backend, record)
     const path = pathOf(definition, text(options.step))
     const print = await printerOf(services, viewOf(definition, record.id))
+    // Before the first line: who sees one may stop at once.
+    const stopping = options.follow === true ? listenForStop() : undefined
     let last = await printPages(backend, record, path === undefined ? {} : { path }, print)
-    if (options.follow === true) {
-      const followed = await follow(services, backend, record, path, last, print)
-      if (followed.stopped) return followed.stopped.exitCode
-      last = followed.last
+    if (stopping) {
+      last = await follow(services, backend, { record, path, from: last, stopping }, print)
+      if (stopping.stopped) return stopping.stopped.exitCode
     }
     if (last === 0 && !services.quiet) services.err(path === undefined ? 'no worker has logged anything\n' : `${path} has logged nothing\n`)
     return EXIT.ok
@@ -56,19 +57,35 @@ async function printPages(backend: Backend, record: RunRecord, query: Query, pri
   }
 }
 
-async function follow(services: Services, backend: Backend, record: RunRecord, path: string | undefined, from: number, print: Print): Promise<{ last: number; stopped?: Stop }> {
-  let stopped: Stop | undefined
-  const unlisten = onStop((stop) => { stopped = stop })
+interface Stopping {
+  stopped: Stop | undefined
+  unlisten(): void
+}
+
+function listenForStop(): Stopping {
+  const stopping: Stopping = { stopped: undefined, unlisten: () => undefined }
+  stopping.unlisten = onStop((stop) => { stopping.stopped = stop })
+  return stopping
+}
+
+interface Follow {
+  record: RunRecord
+  path: string | undefined
+  from: number
+  stopping: Stopping
+}
+
+async function follow(services: Services, backend: Backend, { record, path, from, stopping }: Follow, print: Print): Promise<number> {
   let last = from
-  for (let ended = isFinal(record.state); !stopped; ) {
+  for (let ended = isFinal(record.state); !stopping.stopped; ) {
     last = await printPages(backend, record, { after: last, ...(path === undefined ? {} : { path }) }, print)
     if (ended) break
     await new Promise<void>((resolve) => services.clock.setTimer(POLL_MS, resolve))
     const now = await backend.run(record.id)
     ended = !now || isFinal(now.state)
   }
-  unlisten()
-  return { last, ...(stopped ? { stopped } : {}) }
+  stopping.unlisten()
+  return last
 }
 
 async function printerOf(services: Services, view: RunView): Promise<Print> {
