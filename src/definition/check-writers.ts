@@ -42,7 +42,7 @@ function areRivals(one: StepRecord, other: StepRecord): boolean {
 }
 
 /** In two cases of one switch: only one of them ever runs. */
-function areCases(one: StepRecord, other: StepRecord): boolean {
+export function areCases(one: StepRecord, other: StepRecord): boolean {
   const around = ancestors(other)
   for (const own of ancestors(one)) {
     const beside = around.find((there) => there.list.parent === own.list.parent)

@@ -70,7 +70,7 @@ export function checkTree(report: Report, node: Node | undefined, sources?: Type
     checkOrder(check)
     checkNames(check)
     if (!report.hasErrors()) checkWriters(check)
-    if (sources && !report.hasErrors() && hasKnownScopes(check)) types = checkTypes(check, definition, sources)
+    if (sources && !report.hasErrors()) types = checkTypes(check, definition, sources)
   }
   const places: Checked['places'] = {}
   for (const record of check.ids.values()) places[record.path] = report.place(record.idSpan.start)
@@ -78,11 +78,6 @@ export function checkTree(report: Report, node: Node | undefined, sources?: Type
   noteDropped(report, problems)
   const base = { problems, workers: check.workers, workflows: check.workflows, places, ...(types ? { types } : {}) }
   return definition && !report.hasErrors() ? { ...base, definition, hash: hashDefinition(definition) } : base
-}
-
-/** What is repeated or taken in cases has scopes that types are not followed through: nothing is said rather than something wrong. */
-function hasKnownScopes({ ids }: Check): boolean {
-  return [...ids.values()].every(({ repeats, step }) => !repeats && step?.kind.type !== 'switch' && step?.kind.type !== 'steps')
 }
 
 /** Never silently: a list that was cut says so at its end. */

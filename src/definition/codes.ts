@@ -51,6 +51,7 @@ export const CODES = {
   MAG1073: { title: 'A value may be missing or null', text: 'The input or member is optional, or the step it comes from may not have completed: it was skipped by its `if`, or failed with continue_on_error. Read it with .? and orValue(…), ask with has(), or let the step that reads it have the same condition.' },
   MAG1074: { title: 'Values that cannot be combined', text: 'An operator or a function gets a value of a type that it does not take; it would fail when it runs. string(x), double(x) and timestamp(x) convert.' },
   MAG1075: { title: 'A condition that is always the same', text: 'By the types of what it reads, the comparison always gives the same answer, often because of a typing error in a text.' },
+  MAG1077: { title: 'A secret that comes out again', text: 'A step receives a secret and gives it back in its result. Secrets are stored as ***, wherever they turn up; so a later step that reads the result gets ***, not the secret.' },
   MAG1076: { title: 'A step that can never run', text: 'It waits for a step that always ends the run.' },
 } as const satisfies Record<string, { title: string; text: string }>
 

@@ -41,9 +41,26 @@ test('an input renamed in a worker is told where the worker is named, with what 
   assert.deepEqual(problems.map((problem) => [problem.code, problem.help]), [['MAG1070', 'There is "clean_text" in the context: with: { cleaned_text: "${{ context.clean_text }}" }']])
 })
 
+test('a change of a child is told where it is started and where its result is read', async (t) => {
+  const dir = project(t, {
+    'workflows/child.yaml': 'inputs: { amount: { type: number } }\noutputs: { number: "${{ steps.count.output.n }}" }\nsteps:\n  - { id: count, set: { n: 1 } }\n',
+    'workflows/middle.yaml': 'outputs: { number: "${{ steps.child.output.number }}" }\nsteps:\n  - { id: child, workflow: child, with: { amount: 1 } }\n  - { id: self, if: false, workflow: middle }\n',
+    'workflows/parent.yaml': 'outputs: { text: "${{ string(steps.middle.output.number) }}" }\nsteps:\n  - { id: middle, workflow: middle }\n',
+  })
+  assert.deepEqual(await mag(['validate'], { cwd: dir }).then(({ code, stderr }) => [code, stderr]), [0, ''])
+  replace(dir, 'workflows/child.yaml', 'amount: {', 'amount_cents: {')
+  replace(dir, 'workflows/middle.yaml', 'outputs: { number', 'outputs: { invoice_number')
+  const { code, stdout } = await mag(['validate'], { cwd: dir })
+  assert.equal(code, 2)
+  assert.match(stdout, /workflows\/middle\.yaml:3:\d+ error MAG1071: Workflow "child" has no input "amount"/)
+  assert.match(stdout, /workflows\/parent\.yaml:1:\d+ error MAG1072: steps\.middle\.output has no "number"/)
+  // Children in other files count where only one file is checked.
+  assert.match((await mag(['validate', 'workflows/parent.yaml'], { cwd: dir })).stdout, /steps\.middle\.output has no "number"/)
+})
+
 test('codes are explained', async (t) => {
   const dir = project(t, {})
-  for (const code of ['MAG1070', 'MAG1071', 'MAG1072', 'MAG1073', 'MAG1074', 'MAG1075', 'MAG1076']) {
+  for (const code of ['MAG1070', 'MAG1071', 'MAG1072', 'MAG1073', 'MAG1074', 'MAG1075', 'MAG1076', 'MAG1077']) {
     const { code: exit, stdout } = await mag(['explain', code], { cwd: dir })
     assert.equal(exit, 0)
     assert.match(stdout, new RegExp(code))

@@ -2,6 +2,7 @@
 import type { TypeSources } from '../../src/definition/types/model.ts'
 import type { WorkerTypes } from '../../src/definition/types/steps.ts'
 import { typeOfSchema } from '../../src/definition/types/schema-type.ts'
+import type { MapType } from '../../src/definition/types/type.ts'
 import type { Json } from '../../src/model/json.ts'
 
 /** A map of exactly these members; those whose names end in `?` may be missing. */
@@ -29,10 +30,16 @@ const WORKERS: Readonly<Record<string, { input?: Json; output?: Json }>> = {
   pack: { input: map({ items, 'box?': map({ width: number }) }), output: map({ weight: number }) },
   undo: { input: map({ context: map({ amount: number }), 'output?': true, 'error?': true, 'outcome?': text }), output: true },
   left: { output: map({ total: number, left: text }) },
+  echo_token: { input: map({ token: text, 'other?': text }), output: map({ token: text, ok: flag }) },
   right: { output: map({ total: number, right: text }) },
 }
 
+const INVOICE = {
+  inputs: typeOfSchema(map({ amount: number, to: text, 'note?': text })) as MapType, result: typeOfSchema(map({ number, url: text })),
+}
+
 export const typed: TypeSources = {
+  workflow: (name) => (name === 'invoice' ? INVOICE : undefined),
   worker(name): WorkerTypes | undefined {
     const found = Object.hasOwn(WORKERS, name) ? WORKERS[name] : undefined
     return found && { input: typeOfSchema(found.input ?? true), output: typeOfSchema(found.output ?? true) }

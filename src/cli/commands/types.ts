@@ -4,7 +4,8 @@ import { dirname, isAbsolute, resolve } from 'node:path'
 import type { WorkflowTypes } from '../../definition/types/check-types.ts'
 import { declarationsOf } from '../../definition/types/declarations.ts'
 import { MagError } from '../../model/error.ts'
-import { readWorkflow, workflowFiles } from '../../runtime/project.ts'
+import { workflowFiles } from '../../runtime/project.ts'
+import { readTyped } from '../../runtime/project-types.ts'
 import type { Run } from '../args.ts'
 import { yamlText } from '../drive.ts'
 import { EXIT } from '../errors.ts'
@@ -22,9 +23,8 @@ export const run: Run = async ({ options }) => {
   if ('unchecked' in types) services.err(`the types of workers are not known: ${types.unchecked}; ${types.hint}\n`)
   const declared: WorkflowTypes[] = []
   const left: string[] = []
-  for (const file of files) {
-    const read = await readWorkflow(services.project, file, sources)
-    if (!read.types) left.push(file)
+  for (const read of await readTyped(services.project, files, sources)) {
+    if (!read.types) left.push(read.file)
     else declared.push(read.types)
   }
   const declarations = declarationsOf(declared)

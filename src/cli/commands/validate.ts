@@ -9,6 +9,7 @@ import { EXIT } from '../errors.ts'
 import { loadAll, readTypes, sourcesOfTypes } from '../load-workers.ts'
 import { printProblems, sortProblems, sourcesOf } from '../problems.ts'
 import { formatOf, openServices, pageScreen, paintFor, type Services } from '../services.ts'
+import { readTyped } from '../../runtime/project-types.ts'
 import { isTty } from '../terminal.ts'
 import { safeJson } from '../text.ts'
 
@@ -21,9 +22,7 @@ export const run: Run = async ({ args, options }) => {
   if (files.length === 0) throw new MagError('MAG2001', 'there are no workflows here', { exitCode: EXIT.notFound, hint: 'a project has a folder workflows/; name another with --dir' })
   // The types are read by a process of its own, while this one loads the workers.
   const [types, loaded] = await Promise.all([readTypes(services), loadAll(services)])
-  const sources = await sourcesOfTypes(types, loaded.workers)
-  const read: WorkflowFile[] = []
-  for (const file of files) read.push(await readWorkflow(services.project, file, sources))
+  const read = await readTyped(services.project, files, await sourcesOfTypes(types, loaded.workers))
   const { problems: workerProblems, names } = await checkedWorkers(services, loaded, read)
   const problems = sortProblems([...read.flatMap((workflow) => workflow.problems), ...workerProblems])
   const errors = problems.filter(({ severity }) => severity === 'error').length

@@ -3,17 +3,17 @@
  * have the type that their reader takes. Only what is certain is an error; what nothing is known of is never told.
  */
 import type { Definition } from '../../model/definition.ts'
-import { nearestName, type Check, type ListRecord, type StepRecord, type Use } from '../check-context.ts'
+import type { Check, ListRecord, StepRecord, Use } from '../check-context.ts'
 import { spanOf } from '../check-names.ts'
 import type { Span } from '../report.ts'
-import { clip, entryOf, type Entry, type MapNode, type Node } from '../tree.ts'
+import { clip, entryOf } from '../tree.ts'
+import { checkCalls, undoContext } from './check-calls.ts'
+import { checkSecrets } from './check-secrets.ts'
 import { checkWorkerWriters } from './check-writers.ts'
-import { misfitsOf, wantedText, type Fit, type Misfit } from './fit.ts'
 import type { Model, TypeSources } from './model.ts'
 import { outcomeOf, outside } from './outcomes.ts'
 import { contextType } from './scopes.ts'
-import { ERROR } from './steps.ts'
-import { asData, describeType, literal, mapOf, mayBe, members, nullable, union, UNKNOWN, widen, type Field, type MapType, type Type } from './type.ts'
+import { asData, describeType, mayBe, members, union, UNKNOWN, type Field, type MapType, type Type } from './type.ts'
 import { createModel, typeOfNode, typeOfUse } from './walk.ts'
 
 export interface WorkflowTypes {
@@ -33,7 +33,12 @@ export function checkTypes(check: Check, definition: Definition, sources: TypeSo
     const type = typeOfUse(model, use)
     if (use.condition) checkCondition(check, use, type)
   }
-  for (const record of check.ids.values()) checkStep(model, record)
+  for (const record of check.ids.values()) {
+    checkCalls(model, record)
+    checkForeach(model, record)
+    checkCases(check, record)
+    checkSecrets(model, record)
+  }
   for (const list of check.lists) checkReachable(check, list)
   checkWorkerWriters(model)
   const { name, description } = definition
@@ -58,89 +63,32 @@ function isWithin(check: Check, { start, end }: Span, line: number, column: numb
   return (line > from.line || (line === from.line && column >= from.column)) && (line < to.line || (line === to.line && column <= to.column))
 }
 
-function checkStep(model: Model, record: StepRecord): void {
-  const { step, node } = record
-  if (!step) return
-  if (step.kind.type === 'worker') {
-    const given = entryOf(node, 'with')
-    const named = entryOf(node, 'worker') ?? entryOf(node, 'uses')
-    checkWorkerInput(model, record, { worker: step.kind.worker, given, named: named?.value.span ?? record.idSpan, context: () => contextType(model, record) })
+function checkForeach(model: Model, record: StepRecord): void {
+  const written = entryOf(record.node, 'foreach')?.value
+  const node = written?.kind === 'map' ? entryOf(written, 'in')?.value : written
+  if (!node || record.repeats !== 'foreach') return
+  const type = typeOfNode(model, node, record)
+  const others = members(type).filter(({ t }) => t !== 'list' && t !== 'unknown' && t !== 'never')
+  if (others.length === 0) return
+  const { report } = model.check
+  if (others.every(({ t }) => t === 'null') && others.length < members(type).length) report.error('MAG1073', node.span, '`foreach` goes through a list, and this may be null', 'Say what it is then: x != null ? x : []')
+  else report.error('MAG1074', node.span, `\`foreach\` goes through a list, and this is ${describeType(type)}`, others.some(({ t }) => t === 'map') ? 'The names of a map are x.map(name, name).' : undefined)
+}
+
+/** Cases that can never be taken. */
+function checkCases(check: Check, record: StepRecord): void {
+  const kind = record.step?.kind
+  const nodes = entryOf(record.node, 'switch')?.value
+  if (kind?.type !== 'switch' || nodes?.kind !== 'list') return
+  const seen = new Set<string>()
+  for (const [i, { when }] of kind.cases.entries()) {
+    const item = nodes.items[i]
+    const place = item?.kind === 'map' ? (item.entries[0]?.keySpan ?? item.span) : undefined
+    const src = when?.src.replaceAll(/\s+/g, ' ')
+    if (place && seen.has('true')) return check.report.warn('MAG1076', place, 'This case can never be taken: the one above is always true', 'Make it the default, at the end.')
+    if (place && src !== undefined && seen.has(src)) check.report.warn('MAG1076', place, 'This case can never be taken: a case above asks the same', 'Remove it, or ask for something else.')
+    if (src !== undefined) seen.add(src)
   }
-  const { compensate } = step
-  const undo = entryOf(node, 'compensate')?.value
-  if (!compensate || !undo) return
-  const given = undo.kind === 'map' ? entryOf(undo, 'with') : undefined
-  const named = (undo.kind === 'map' ? entryOf(undo, 'worker')?.value : undo)?.span ?? record.idSpan
-  checkWorkerInput(model, record, { worker: compensate.worker, given, named, context: () => undoContext(model, record) })
-}
-
-interface Call {
-  worker: string
-  given: Entry | undefined
-  named: Span
-  context(): Type
-}
-
-function checkWorkerInput(model: Model, record: StepRecord, call: Call): void {
-  const wanted = model.sources.worker(call.worker)?.input
-  if (!wanted || wanted.t === 'unknown') return
-  const { given } = call
-  const fit: Fit = given ? 'whole' : 'part'
-  const found = given ? typeOfNode(model, given.value, record) : call.context()
-  for (const misfit of misfitsOf(asData(found), wanted, fit)) tellMisfit(model.check, record, call, misfit)
-}
-
-function tellMisfit(check: Check, record: StepRecord, call: Call, misfit: Misfit): void {
-  const { kind, path, found, wanted, names = [] } = misfit
-  const { worker, given } = call
-  const name = path.at(-1) ?? ''
-  const place = given ? placeIn(given, path) : undefined
-  const span = place?.span ?? call.named
-  const what = path.length === 0 ? 'the input' : `"${clip(path.join('.').replaceAll('.[]', '[]'))}"`
-  const near = nearestName(check, name, names)
-  switch (kind) {
-    case 'missing': {
-      const message = misfit.maybe ? `Worker "${worker}" needs ${what} (${describeType(wanted)}), which may be missing here` : `Worker "${worker}" needs ${what} (${describeType(wanted)})${given ? '' : `, and nothing before "${record.id}" gives it`}`
-      const missing = given ? `Add it: ${name}: \${{ … }}` : `Give it in \`with\`: with: { ${name}: "\${{ … }}" }`
-      return check.report.error('MAG1070', given && path.length === 1 && !place?.isExact ? given.keySpan : span, message, near && !misfit.maybe ? `${given ? 'Did you mean to rename' : 'There is'} "${near}"${given ? '?' : ` in the context: with: { ${name}: "\${{ context.${near} }}" }`}` : missing)
-    }
-    case 'unknown': {
-      const there = names.length === 0 ? 'It takes nothing.' : `It takes: ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', …' : '.'}`
-      return check.report.error('MAG1071', place?.keySpan ?? span, `Worker "${worker}" has no input ${what}`, near ? `Did you mean "${near}"?` : there)
-    }
-    case 'null':
-      return check.report.error('MAG1071', span, `Worker "${worker}" takes ${wantedText(wanted)} as ${what}, and this ${misfit.maybe ? 'may be' : 'is'} null`, misfit.maybe ? 'Say what it is then: x != null ? x : …; or give the step a condition.' : undefined)
-    case 'type': {
-      const literal = members(found).length === 1 && 'v' in found && found.v !== undefined ? String(found.v) : undefined
-      const meant = literal === undefined ? undefined : nearestName(check, literal, members(wanted).flatMap((one) => ('v' in one && one.v !== undefined ? [String(one.v)] : [])))
-      const is = describeType('v' in found ? found : widen(found))
-      const where = given ? `${what}, not ${is}` : `${what}, which is ${is} in the context`
-      return check.report.error('MAG1071', span, `Worker "${worker}" takes ${wantedText(wanted)} as ${where}`, meant ? `Did you mean ${JSON.stringify(meant)}?` : given ? conversion(found, wanted) : `Give it in \`with\`: with: { ${name}: "\${{ … }}" }`)
-    }
-  }
-}
-
-function conversion(found: Type, wanted: Type): string | undefined {
-  if (wanted.t === 'string' && (found.t === 'number' || found.t === 'boolean')) return 'Quote it, or write string(x) in an expression.'
-  if (wanted.t === 'number' && found.t === 'string') return 'Leave the quotes away, or write double(x) in an expression.'
-  return wanted.t === 'list' && found.t !== 'list' ? 'A list stands in [ ].' : undefined
-}
-
-/** The part of a value that the path leads to, as far as it is written out. */
-function placeIn(given: Entry, path: readonly string[]): { span: Span; keySpan: Span; isExact: boolean } {
-  let node: Node = given.value
-  let keySpan = given.keySpan
-  let isExact = true
-  for (const name of path) {
-    const entry: Entry | undefined = node.kind === 'map' ? entryOf(node as MapNode, name) : undefined
-    if (!entry) {
-      isExact = false
-      break
-    }
-    node = entry.value
-    keySpan = entry.keySpan
-  }
-  return { span: node.kind === 'map' ? keySpan : node.span, keySpan, isExact }
 }
 
 /** Steps that wait for one that always ends the run. */
@@ -194,11 +142,4 @@ function contextsOf(model: Model): WorkflowTypes['contexts'] {
     if (step.compensate) found.push({ worker: step.compensate.worker, step: path, context: undoWith ? asData(typeOfNode(model, undoWith, record)) : undoContext(model, record) })
   }
   return found
-}
-
-/** What a compensation without `with` receives. */
-function undoContext(model: Model, record: StepRecord): Type {
-  return mapOf({
-    context: contextType(model, record), output: nullable(model.returned.get(record) ?? UNKNOWN), error: nullable(ERROR), outcome: union(literal('completed'), literal('unknown')),
-  })
 }

@@ -1,6 +1,7 @@
 /** Warns where steps that do not wait for each other write one key of the context, as far as the types of workers tell (LANGUAGE.md section 4). */
 import type { StepRecord } from '../check-context.ts'
-import { createVisibility } from '../visibility.ts'
+import { areCases } from '../check-writers.ts'
+import { createVisibility, repeatedAround } from '../visibility.ts'
 import type { Model } from './model.ts'
 import { merges } from './steps.ts'
 import { members } from './type.ts'
@@ -12,7 +13,8 @@ export function checkWorkerWriters(model: Model): void {
   const { check } = model
   const byKey = new Map<string, StepRecord[]>()
   for (const record of check.ids.values()) {
-    if (!record.step || !merges(record.step.kind)) continue
+    // What elements and iterations write is not seen outside of them.
+    if (!record.step || !merges(record.step.kind) || record.repeats || repeatedAround(record)) continue
     const names = new Set(members(model.outputs.get(record) ?? { t: 'unknown' }).flatMap((one) => (one.t === 'map' ? Object.keys(one.fields) : [])))
     for (const name of names) byKey.set(name, [...(byKey.get(name) ?? []).slice(-MAX_COMPARED), record])
   }
@@ -36,5 +38,5 @@ export function checkWorkerWriters(model: Model): void {
 
 /** Two that only `set` are told at their keys (check-writers.ts of the folder above). */
 function areRivals(one: StepRecord, other: StepRecord): boolean {
-  return one.list.section === other.list.section && !(one.step?.kind.type === 'set' && other.step?.kind.type === 'set')
+  return one.list.section === other.list.section && !areCases(one, other) && !(one.step?.kind.type === 'set' && other.step?.kind.type === 'set')
 }

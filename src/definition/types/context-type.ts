@@ -84,7 +84,7 @@ function bounded(context: Context): Context {
   return context.keys.size > MAX_KEYS ? NOTHING_KNOWN : context
 }
 
-/** With the place of a list's element or a value under a name of its own. */
+/** With the element of a list under its name. */
 export function withKey(context: Context, name: string, type: Type): Context {
   return { keys: new Map(context.keys).set(name, { type, optional: false, by: Number.MAX_SAFE_INTEGER }), rest: context.rest }
 }

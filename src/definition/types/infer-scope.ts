@@ -14,7 +14,15 @@ export interface Finding {
 }
 
 /** Why something may be missing or null, and what to write instead; undefined: nothing more is known than that. */
-export type Why = (path: readonly string[]) => { reason: string; help?: string } | undefined
+export type Why = (path: readonly string[]) => Reason | undefined
+
+export interface Reason {
+  reason: string
+  /** What to do, beside asking softly. */
+  help?: string
+  /** Asking softly is no help. */
+  only?: true
+}
 
 export interface Reading {
   tell(finding: Finding): void

@@ -142,7 +142,8 @@ function named(node: Cel, name: string, { object, whole, isSoft }: Access, work:
 function memberHelp(reading: Reading, name: string, names: readonly string[]): string | undefined {
   const near = reading.near(name, names)
   if (near) return `Did you mean "${near}"?`
-  return names.length === 0 ? undefined : `There are: ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', …' : '.'}`
+  const unique = [...new Set(names)]
+  return unique.length === 0 ? undefined : `There are: ${unique.slice(0, 20).join(', ')}${unique.length > 20 ? ', …' : '.'}`
 }
 
 /** Members that a schema does not name are allowed; one that is nearly the name of another was probably meant otherwise. */
@@ -159,7 +160,7 @@ function tellMissing({ node, object, name, whole }: { node: Cel; object: Cel; na
   const source = node.input.slice(node.start, node.end)
   const what = isNull ? `${words(object)} may be null` : `${words(node)} may be missing`
   const soft = source.length > 80 ? `.?${name}.orValue(…)` : `${source.slice(0, source.lastIndexOf(name) - 1)}.?${name}.orValue(…)`
-  const advice = why?.help ? `${why.help}, or write ${soft}.` : `Write ${soft}, or ask with has() first.`
+  const advice = why?.help ? (why.only ? why.help : `${why.help}, or write ${soft}.`) : `Write ${soft}, or ask with has() first.`
   const message = why ? `${what}: ${why.reason}` : what
   work.reading.tell({ code: 'MAG1073', severity: work.reading.missing === 'warn' ? 'warning' : 'error', start: object.start, end: node.end, message, help: advice })
 }

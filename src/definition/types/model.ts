@@ -10,6 +10,8 @@ import { NULL, union, UNKNOWN, type MapType, type Type } from './type.ts'
 export interface TypeSources {
   /** Undefined: nothing is known of it. */
   worker(name: string): WorkerTypes | undefined
+  /** Of workflows that are started as children. */
+  workflow?(name: string): { inputs: MapType; result: Type } | undefined
 }
 
 export interface Model {
@@ -24,6 +26,8 @@ export interface Model {
   numbers: ReadonlyMap<StepRecord, number>
   /** As returned, and as it is where the step has completed (its `fail_if` was false). */
   returned: Map<StepRecord, Type>
+  /** Of a foreach: one element of its list. */
+  elements: Map<StepRecord, Type>
   outputs: Map<StepRecord, Type>
   before: Map<StepRecord, Context>
   after: Map<StepRecord, Context>

@@ -1,5 +1,5 @@
 /** What may have become of a step when another one reads it, and why. */
-import type { Check, StepRecord, Use } from '../check-context.ts'
+import type { Check, ListRecord, StepRecord, Use } from '../check-context.ts'
 import type { Cel } from '../cel-ast.ts'
 import type { Outcomes } from './steps.ts'
 import type { Type } from './type.ts'
@@ -11,11 +11,19 @@ export interface Outcome extends Outcomes {
   help?: string
 }
 
+export interface Condition {
+  ast: Cel
+  src: string
+  truth: boolean
+  /** The step's own; else that of the case it stands in. */
+  own: boolean
+}
+
 /** Where expressions stand that the same conditions hold for. */
 export interface Place {
   reader: StepRecord | undefined
-  /** The step's own condition, where it was true when the place is reached. */
-  condition: { ast: Cel; src: string } | undefined
+  /** How conditions have gone when the place is reached: the step's own, and those of the case that it stands in. */
+  conditions: readonly Condition[]
   /** The same for the container around the step. */
   around: Place | undefined
   /** The parts of all of these conditions, by source. */
@@ -38,7 +46,7 @@ export function placeOf(places: Places, use: Use): Place {
 
 /** After all steps, with nothing known of their conditions. */
 export function outside(): Place {
-  return { reader: undefined, condition: undefined, around: undefined, known: new Set(), outcomes: new Map() }
+  return { reader: undefined, conditions: [], around: undefined, known: new Set(), outcomes: new Map() }
 }
 
 function placeAt(places: Places, record: StepRecord, isIf: boolean): Place {
@@ -48,11 +56,19 @@ function placeAt(places: Places, record: StepRecord, isIf: boolean): Place {
   const { parent } = record.list
   const around = parent && placeAt(places, parent, false)
   const own = isIf ? undefined : record.step?.if
-  const condition = own && { ast: places.check.expressions.compile(own.src).ast, src: own.src }
-  const known = condition ? new Set([...(around?.known ?? []), ...conjuncts(condition.ast)]) : (around?.known ?? new Set<string>())
-  const place: Place = { reader: record, condition, around, known, outcomes: new Map() }
+  const conditions = [...caseOf(record.list), ...(own ? [{ src: own.src, truth: true, own: true }] : [])].map((one) => ({ ...one, ast: places.check.expressions.compile(one.src).ast }))
+  const known = new Set([...(around?.known ?? []), ...conditions.flatMap(({ ast, truth }) => (truth ? conjuncts(ast) : []))])
+  const place: Place = { reader: record, conditions, around, known, outcomes: new Map() }
   places.places.set(key, place)
   return place
+}
+
+/** A case is taken where its expression is true and those before it were false. */
+function caseOf(list: ListRecord): Array<Omit<Condition, 'ast'>> {
+  const kind = list.parent?.step?.kind
+  const at = list.parent?.branches.indexOf(list) ?? -1
+  if (kind?.type !== 'switch' || at < 0) return []
+  return kind.cases.slice(0, at + 1).flatMap(({ when }, i) => (when ? [{ src: when.src, truth: i === at, own: false }] : []))
 }
 
 export function outcomeOf(check: Check, place: Place, target: StepRecord): Outcome {
@@ -65,6 +81,7 @@ function findOutcome(check: Check, { reader, known }: Place, target: StepRecord)
   const outcome: Outcome = { skipped: false, failed: false, open: false }
   if (reader && reader.list.section !== target.list.section) return { ...outcome, open: true, reason: `"${target.id}" may not have completed when \`${reader.list.section}\` runs` }
   const around = new Set(reader ? ancestors(reader) : [])
+  const lists = new Set([...around].map(({ list }) => list))
   for (const one of ancestors(target)) {
     if (around.has(one)) break
     const { step } = one
@@ -75,7 +92,13 @@ function findOutcome(check: Check, { reader, known }: Place, target: StepRecord)
       outcome.reason ??= `${what} is skipped where its \`if\` is false`
       outcome.help ??= `Give this step the same condition (if: ${step.if.src.length > 60 ? '…' : step.if.src})`
     }
-    if (step.continueOnError) {
+    const { parent } = one.list
+    if (parent?.step?.kind.type === 'switch' && !lists.has(one.list) && !around.has(parent)) {
+      outcome.skipped = true
+      outcome.reason ??= `it stands in a case of "${parent.id}" that may not be taken`
+    }
+    // A foreach goes on with null in the place of what failed.
+    if (step.continueOnError && one.repeats !== 'foreach') {
       if (one === target) outcome.failed = true
       else outcome.open = true
       outcome.reason ??= `${what} may fail and the run goes on (\`continue_on_error\`)`

@@ -1,5 +1,6 @@
 /** The type of a step's result by its kind, of what is known of a step from outside, and of errors. A new kind is one function here. */
 import type { Kind } from '../../model/definition.ts'
+import { typeOfSchema } from './schema-type.ts'
 import { BOOLEAN, literal, mapOf, members, NEVER, NULL, nullable, NUMBER, STRING, union, UNKNOWN, type Field, type MapType, type Type } from './type.ts'
 
 export interface WorkerTypes {
@@ -12,35 +13,46 @@ export interface WorkerTypes {
 export const ERROR: MapType = mapOf({ code: STRING, message: STRING, retryable: BOOLEAN, details: UNKNOWN, 'step?': STRING, 'attempt?': NUMBER })
 export const RUN: MapType = mapOf({ id: STRING, workflow: STRING, started_at: STRING })
 export const RUN_AT_END: MapType = mapOf({ id: STRING, workflow: STRING, started_at: STRING, state: STRING })
-const HTTP: MapType = mapOf({ status: NUMBER, headers: UNKNOWN, body: UNKNOWN })
-const APPROVAL: MapType = mapOf({ approved: BOOLEAN, by: nullable(STRING), comment: nullable(STRING), data: UNKNOWN })
+const HTTP: MapType = mapOf({ status: NUMBER, headers: mapOf({}, STRING), body: UNKNOWN })
 const SHELL: MapType = mapOf({ exit_code: NUMBER, stdout: STRING, stderr: STRING, json: UNKNOWN })
 
 /** What the types of a kind are made of. */
 export interface KindSources {
   worker(name: string): WorkerTypes | undefined
+  /** Of a workflow that is started as a child. */
+  result(name: string): Type | undefined
   /** Of the step's own values, as they are written. */
   valuesOf(key: string): Type
-  /** Of the last completed step of a branch, in the order of the file. */
+  /** Of the last completed step of each list inside, in the order of the file. */
   branches(): Array<{ name: string; output: Type }>
 }
 
-/** Of a step that has completed. */
+/** Of a step, or of one element of it, that has completed. */
 export function outputOfKind(kind: Kind, sources: KindSources): Type {
   switch (kind.type) {
     case 'worker': {
       const types = sources.worker(kind.worker)
       return types ? wrapped(types.output) : UNKNOWN
     }
+    case 'workflow': return sources.result(kind.workflow) ?? UNKNOWN
     case 'run': return SHELL
+    case 'http': return HTTP
     case 'set': return sources.valuesOf('set')
     case 'sleep': return NULL
+    case 'wait': return kind.schema ? typeOfSchema(kind.schema) : UNKNOWN
+    case 'approve': return approval(kind)
     case 'parallel': return { t: 'map', fields: Object.fromEntries(sources.branches().map(({ name, output }): [string, Field] => [name, { type: output }])) }
-    case 'http': return HTTP
-    case 'approve': return APPROVAL
-    case 'workflow': case 'wait': case 'switch': case 'steps': return UNKNOWN
+    // The case that is taken; none where there is no default.
+    case 'switch': return union(...sources.branches().map(({ output }) => output), ...(kind.cases.some(({ when }) => !when) ? [] : [NULL]))
+    // `while` may be false at once.
+    case 'steps': return union(...sources.branches().map(({ output }) => output), ...(kind.loop?.while ? [NULL] : []))
     case 'return': case 'fail': return NEVER
   }
+}
+
+/** A no fails the step, unless it says otherwise. */
+function approval({ schema, ifRejected }: Extract<Kind, { type: 'approve' }>): Type {
+  return mapOf({ approved: ifRejected === 'continue' ? BOOLEAN : literal(true), by: nullable(STRING), comment: nullable(STRING), data: schema ? nullable(typeOfSchema(schema)) : UNKNOWN })
 }
 
 /** Whether its output's keys become part of the context. */

@@ -193,6 +193,7 @@ function plural(type: Type): string {
     case 'number': return type.v === undefined ? 'numbers' : String(type.v)
     case 'map': return 'maps'
     case 'list': return 'lists'
+    case 'union': return choice([...new Set(type.of.map(plural))])
     default: return describeType(type)
   }
 }

@@ -5,9 +5,9 @@
 import type { Definition } from '../../model/definition.ts'
 import type { Check, ListRecord, StepRecord, Use } from '../check-context.ts'
 import { spanOf } from '../check-names.ts'
-import { splitTemplate } from '../template.ts'
+import { hasTemplate, splitTemplate } from '../template.ts'
 import { entryOf, type Node, type ScalarNode } from '../tree.ts'
-import { contextAfter, contextOfInputs, mergeContexts, type Context } from './context-type.ts'
+import { contextAfter, contextOfInputs, mergeContexts, withKey, type Context } from './context-type.ts'
 import { inferExpression } from './infer.ts'
 import { keyOf, type Finding } from './infer-scope.ts'
 import { lastOutput, type Model, type TypeSources } from './model.ts'
@@ -15,7 +15,7 @@ import { narrow } from './narrow.ts'
 import { typeOfSchema } from './schema-type.ts'
 import { envFor, readingFor } from './scopes.ts'
 import { merges, outputOfKind } from './steps.ts'
-import { ANY_LIST, ANY_MAP, asData, boundedType, listOf, literal, NULL, nullable, STRING, union, UNKNOWN, widen, type Field, type MapType, type Type } from './type.ts'
+import { ANY_LIST, ANY_MAP, asData, boundedType, listOf, literal, members, NULL, nullable, STRING, union, UNKNOWN, widen, type Field, type MapType, type Type } from './type.ts'
 
 const BUDGET = 40_000
 
@@ -29,7 +29,7 @@ export function createModel(check: Check, definition: Definition, sources: TypeS
   const model: Model = {
     check, definition, sources, inputs: inputsType(definition), uses, numbers: new Map([...check.ids.values()].map((record, i) => [record, i])),
     env: { t: 'map', fields: Object.fromEntries(Object.keys(definition.env).map((name): [string, Field] => [name, { type: STRING }])) },
-    places: new Map(), returned: new Map(), outputs: new Map(), before: new Map(), after: new Map(), types: new Map(), steps: new Map(), budget: { left: BUDGET },
+    places: new Map(), elements: new Map(), returned: new Map(), outputs: new Map(), before: new Map(), after: new Map(), types: new Map(), steps: new Map(), budget: { left: BUDGET },
   }
   for (const list of check.lists) if (!list.parent) visitList(model, list)
   return model
@@ -46,6 +46,7 @@ function inputsType({ inputs }: Definition): MapType {
 function visitList(model: Model, list: ListRecord): void {
   for (const record of inOrder(list)) {
     model.before.set(record, contextBefore(model, record))
+    if (record.repeats === 'foreach') model.elements.set(record, elementType(model, record))
     for (const branch of record.branches) visitList(model, branch)
     model.outputs.set(record, completedOutput(model, record))
     model.after.set(record, contextBehind(model, record))
@@ -78,7 +79,7 @@ function contextBefore(model: Model, record: StepRecord): Context {
   const { list } = record
   const needs = record.after.flatMap((id) => list.byId.get(id) ?? []).flatMap((need) => model.after.get(need) ?? [])
   if (needs.length > 0) return mergeContexts(needs)
-  if (list.parent) return model.before.get(list.parent) ?? contextOfInputs(model.inputs)
+  if (list.parent) return contextInside(model, list.parent)
   if (list.section === 'steps') return contextOfInputs(model.inputs)
   const main = model.check.lists.find(({ section, parent }) => section === 'steps' && !parent)?.steps ?? []
   const behind = main.flatMap((step) => model.after.get(step) ?? [])
@@ -86,13 +87,30 @@ function contextBefore(model: Model, record: StepRecord): Context {
   return loosened(contextOfInputs(model.inputs), mergeContexts([contextOfInputs(model.inputs), ...behind]))
 }
 
+/** What the first steps inside a container see. */
+function contextInside(model: Model, parent: StepRecord): Context {
+  const context = model.before.get(parent) ?? contextOfInputs(model.inputs)
+  if (parent.repeats === 'foreach') return withKey(context, parent.as ?? '', model.elements.get(parent) ?? UNKNOWN)
+  // An iteration goes on where the one before left off.
+  return parent.repeats === 'loop' ? contextAfter(context, Number.MAX_SAFE_INTEGER, UNKNOWN, true) : context
+}
+
+/** Of the list that a foreach goes through. */
+function elementType(model: Model, record: StepRecord): Type {
+  const written = entryOf(record.node, 'foreach')?.value
+  const node = written?.kind === 'map' ? entryOf(written, 'in')?.value : written
+  const type = node ? typeOfNode(model, node, record) : UNKNOWN
+  return widen(union(...members(type).map((one) => (one.t === 'list' ? one.of : UNKNOWN))))
+}
+
 function contextBehind(model: Model, record: StepRecord): Context {
   const before = model.before.get(record) ?? contextOfInputs(model.inputs)
   const { step } = record
-  if (!step) return before
+  // Elements and iterations leave nothing behind but their output.
+  if (!step || record.repeats) return before
   if (record.branches.length > 0) {
     const ends = record.branches.flatMap(({ steps }) => steps.flatMap((inner) => model.after.get(inner) ?? []))
-    return ends.length === 0 ? before : step.if || step.continueOnError ? loosened(before, mergeContexts(ends)) : mergeContexts(ends)
+    return ends.length === 0 ? before : step.if || step.continueOnError || step.kind.type === 'switch' ? loosened(before, mergeContexts(ends)) : mergeContexts(ends)
   }
   if (!merges(step.kind)) return before
   return contextAfter(before, model.numbers.get(record) ?? 0, model.outputs.get(record) ?? UNKNOWN, step.if !== undefined || step.continueOnError === true)
@@ -112,7 +130,7 @@ function completedOutput(model: Model, record: StepRecord): Type {
   const { step } = record
   if (!step) return UNKNOWN
   const output = boundedType(asData(outputOfKind(step.kind, {
-    worker: model.sources.worker,
+    worker: model.sources.worker, result: (name) => model.sources.workflow?.(name)?.result,
     valuesOf: (key) => {
       const values = entryOf(record.node, key)?.value
       return values ? widen(boundedType(typeOfNode(model, values, record))) : UNKNOWN
@@ -120,11 +138,14 @@ function completedOutput(model: Model, record: StepRecord): Type {
     branches: () => record.branches.map((list) => ({ name: list.prefix.split('/').at(-2) ?? '', output: lastOutput(model, list) })),
   })))
   model.returned.set(record, output)
-  const { failIf } = step
-  if (!failIf) return output
-  const { ast } = model.check.expressions.compile(failIf.src)
+  const completed = step.failIf ? withoutFailure(model, step.failIf.src, output) : output
+  // A list, with null in the place of what failed.
+  return record.repeats === 'foreach' ? listOf(step.continueOnError ? nullable(completed) : completed) : completed
+}
+
+function withoutFailure(model: Model, failIf: string, output: Type): Type {
   const env = { names: new Map([['output', output]]), facts: new Map<string, Type>() }
-  return narrow(ast, false, env).facts.get(keyOf(['output'])) ?? output
+  return narrow(model.check.expressions.compile(failIf).ast, false, env).facts.get(keyOf(['output'])) ?? output
 }
 
 export function typeOfUse(model: Model, use: Use): Type {
@@ -158,7 +179,9 @@ export function typeOfNode(model: Model, node: Node, record: StepRecord | undefi
   if (node.value === null) return NULL
   const uses = (model.uses.get(node) ?? []).filter(({ where }) => where.record === record)
   const [use] = uses
-  if (typeof node.value !== 'string' || !use) return literal(node.value)
+  if (typeof node.value !== 'string') return literal(node.value)
+  // A secret: nobody here knows more of it than that it is text.
+  if (!use) return hasTemplate(node.value) ? STRING : literal(node.value)
   const split = splitTemplate(node.value)
   const isAlone = split.ok && split.parts.length === 1
   const types = uses.map((one) => typeOfUse(model, one))
