@@ -76,7 +76,10 @@ export function memberType(type: Type, name: string): Member {
   for (const one of options) {
     if (one.t === 'unknown') found.push(UNKNOWN)
     else if (one.t === 'map') {
-      const field = fieldOf(one, name)
+      const declared = fieldOf(one, name)
+      const field = declared?.type.t === 'never' ? undefined : declared
+      // Known not to be there in this case of several.
+      if (declared && !field) maybeMissing = true
       if (field) maybeMissing ||= field.optional === true
       // Where some of the options have it, which one it is the data will tell.
       else if (!one.rest) absent++
@@ -123,7 +126,7 @@ export function learn(env: Env, path: readonly string[], type: Type): Env {
 
 function mayHold(map: MapType, name: string, type: Type): boolean {
   const there = fieldOf(map, name)?.type ?? map.rest
-  return there !== undefined && !areDisjoint(there, type)
+  return there !== undefined && there.t !== 'never' && !areDisjoint(there, type)
 }
 
 /** No value is of both. Only what is certain: maps and lists are never looked into. */

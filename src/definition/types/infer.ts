@@ -132,11 +132,15 @@ function named(node: Cel, name: string, { object, whole, isSoft }: Access, work:
   }
   const [only] = members(without(whole, 'null'))
   if (only?.t === 'map' && only.rest && !Object.hasOwn(only.fields, name)) warnOfNear(at, { object, name, names: Object.keys(only.fields) }, work)
-  if ((maybeMissing || mayBe(whole, 'null')) && !isSoft) {
-    if (reading.missing === 'null') reading.missed?.()
-    else tellMissing({ node, object, name, whole }, work)
-  }
+  if (isSoft) return type
+  // Where a member is not in all of several types, only its being null in `outputs` is certain to matter.
+  if (reading.missing === 'null' && (maybeMissing || mayBe(whole, 'null') || isInSome(whole, name))) reading.missed?.()
+  else if (maybeMissing || mayBe(whole, 'null')) tellMissing({ node, object, name, whole }, work)
   return type
+}
+
+function isInSome(type: Type, name: string): boolean {
+  return members(type).some((one) => one.t === 'map' && !one.rest && !Object.hasOwn(one.fields, name))
 }
 
 function memberHelp(reading: Reading, name: string, names: readonly string[]): string | undefined {

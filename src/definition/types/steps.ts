@@ -43,12 +43,26 @@ export function outputOfKind(kind: Kind, sources: KindSources): Type {
     case 'approve': return approval(kind)
     case 'parallel': return { t: 'map', fields: Object.fromEntries(sources.branches().map(({ name, output }): [string, Field] => [name, { type: output }])) }
     // The case that is taken; none where there is no default.
-    case 'switch': return union(...sources.branches().map(({ output }) => output), ...(kind.cases.some(({ when }) => !when) ? [] : [NULL]))
+    case 'switch': return union(...alternatives(sources.branches().map(({ output }) => output)), ...(kind.cases.some(({ when }) => !when) ? [] : [NULL]))
     // `while` may be false at once.
     case 'steps': return union(...sources.branches().map(({ output }) => output), ...(kind.loop?.while ? [NULL] : []))
     case 'return': case 'fail': return NEVER
   }
 }
+
+/** One of several: each lacks the members that only others have. */
+function alternatives(outputs: readonly Type[]): Type[] {
+  const names = outputs.map((output) => new Set(members(output).flatMap((one) => (one.t === 'map' ? Object.keys(one.fields) : []))))
+  const all = new Set(names.flatMap((some) => [...some]))
+  if (all.size > MAX_NAMES) return [...outputs]
+  return outputs.map((output, i) => {
+    const lacking = [...all].filter((name) => !names[i]?.has(name))
+    const withGaps = (map: MapType): Type => ({ ...map, fields: { ...map.fields, ...Object.fromEntries(lacking.map((name): [string, Field] => [name, { type: NEVER, optional: true }])) } })
+    return union(...members(output).map((one) => (one.t === 'map' && !one.rest ? withGaps(one) : one)))
+  })
+}
+
+const MAX_NAMES = 200
 
 /** A no fails the step, unless it says otherwise. */
 function approval({ schema, ifRejected }: Extract<Kind, { type: 'approve' }>): Type {

@@ -84,8 +84,9 @@ function libraryTypes(): string {
 function ask(request: Request, timeoutMs: number): Promise<Answer> {
   const script = OWN_FILE.endsWith('.ts') ? join(OWN_FOLDER, 'runtime/types/read-types.ts') : join(OWN_FOLDER, 'read-types.js')
   return new Promise((resolve) => {
-    // A group of its own: the checker is a process below, and both end together.
-    const child = spawn(process.execPath, [script], { cwd: request.projectDir, stdio: ['pipe', 'pipe', 'pipe'], detached: true, env: { ...process.env, NODE_OPTIONS: '' } })
+    // A group of its own: the checker is a process below, and both end together. Should this process be killed first, the system's limit ends them.
+    const [command, ...args] = [...limited(timeoutMs), process.execPath, script]
+    const child = spawn(command ?? process.execPath, args, { cwd: request.projectDir, stdio: ['pipe', 'pipe', 'pipe'], detached: true, env: { ...process.env, NODE_OPTIONS: '' } })
     let output = ''
     let errors = ''
     const kill = (): void => {
@@ -115,6 +116,11 @@ function ask(request: Request, timeoutMs: number): Promise<Answer> {
     child.stdin.on('error', () => undefined)
     child.stdin.end(JSON.stringify(request))
   })
+}
+
+/** In a shell that limits the time of the processors, so several times the time that is waited. */
+function limited(timeoutMs: number): string[] {
+  return process.platform === 'win32' ? [] : ['sh', '-c', `ulimit -t ${Math.ceil(timeoutMs / 1_000) * 4} 2>/dev/null; exec "$0" "$@"`]
 }
 
 function parsed(text: string): Answer | undefined {
