@@ -179,8 +179,36 @@ test('types of hostile files are bounded', async (t) => {
   else assert.match(result.unchecked, /took longer/)
 })
 
+/** Stands where the checker does, starts a process as it does, and never comes back. */
+const ENDLESS = `import { spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+const child = spawn('sleep', ['1000'], { stdio: 'ignore' })
+writeFileSync('pids', process.pid + ' ' + child.pid)
+for (;;);
+`
+
+/** A process that has ended may wait for somebody to ask for its exit code. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+
 test('a checker that does not end is ended, with all of its processes', async (t) => {
-  const options = project(t, { 'workers/a.ts': HOSTILE })
-  const result = await readWorkerTypes({ ...options, timeoutMs: 1 })
-  assert.deepEqual(result, { unchecked: 'the types took longer than 0.001 s', hint: 'mag validate checks the rest; see docs/types.md' })
+  const options = project(t, {
+    'workers/a.ts': "import { worker } from 'multiagents'\nexport default worker('a', () => ({ n: 1 }))\n",
+    'node_modules/typescript/package.json': '{ "name": "typescript", "version": "7.1.0", "type": "module", "exports": { "./package.json": "./package.json", "./unstable/sync": "./sync.js" } }',
+    'node_modules/typescript/sync.js': ENDLESS,
+  })
+  const result = await readWorkerTypes({ ...options, timeoutMs: 1_500 })
+  assert.deepEqual(result, { unchecked: 'the types took longer than 1.5 s', hint: 'mag validate checks the rest; see docs/types.md' })
+  const pids = readFileSync(join(options.projectDir, 'pids'), 'utf8').split(' ').map(Number)
+  assert.equal(pids.length, 2)
+  // The system ends them in its own time, which is soon.
+  for (let turns = 0; pids.some(isRunning); turns++) {
+    assert.ok(turns < 1_000, `${pids.filter(isRunning).join(', ')} still run`)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
 })
