@@ -8,6 +8,7 @@ import { spanOf } from '../check-names.ts'
 import type { Span } from '../report.ts'
 import { clip, entryOf } from '../tree.ts'
 import { checkCalls, undoContext } from './check-calls.ts'
+import { checkPlaces } from './check-places.ts'
 import { checkSecrets } from './check-secrets.ts'
 import { checkWorkerWriters } from './check-writers.ts'
 import type { Model, TypeSources } from './model.ts'
@@ -35,8 +36,7 @@ export function checkTypes(check: Check, definition: Definition, sources: TypeSo
   }
   for (const record of check.ids.values()) {
     checkCalls(model, record)
-    checkForeach(model, record)
-    checkCases(check, record)
+    checkPlaces(model, record)
     checkSecrets(model, record)
   }
   for (const list of check.lists) checkReachable(check, list)
@@ -61,34 +61,6 @@ function checkCondition(check: Check, use: Use, type: Type): void {
 function isWithin(check: Check, { start, end }: Span, line: number, column: number): boolean {
   const [from, to] = [check.report.place(start), check.report.place(end)]
   return (line > from.line || (line === from.line && column >= from.column)) && (line < to.line || (line === to.line && column <= to.column))
-}
-
-function checkForeach(model: Model, record: StepRecord): void {
-  const written = entryOf(record.node, 'foreach')?.value
-  const node = written?.kind === 'map' ? entryOf(written, 'in')?.value : written
-  if (!node || record.repeats !== 'foreach') return
-  const type = typeOfNode(model, node, record)
-  const others = members(type).filter(({ t }) => t !== 'list' && t !== 'unknown' && t !== 'never')
-  if (others.length === 0) return
-  const { report } = model.check
-  if (others.every(({ t }) => t === 'null') && others.length < members(type).length) report.error('MAG1073', node.span, '`foreach` goes through a list, and this may be null', 'Say what it is then: x != null ? x : []')
-  else report.error('MAG1074', node.span, `\`foreach\` goes through a list, and this is ${describeType(type)}`, others.some(({ t }) => t === 'map') ? 'The names of a map are x.map(name, name).' : undefined)
-}
-
-/** Cases that can never be taken. */
-function checkCases(check: Check, record: StepRecord): void {
-  const kind = record.step?.kind
-  const nodes = entryOf(record.node, 'switch')?.value
-  if (kind?.type !== 'switch' || nodes?.kind !== 'list') return
-  const seen = new Set<string>()
-  for (const [i, { when }] of kind.cases.entries()) {
-    const item = nodes.items[i]
-    const place = item?.kind === 'map' ? (item.entries[0]?.keySpan ?? item.span) : undefined
-    const src = when?.src.replaceAll(/\s+/g, ' ')
-    if (place && seen.has('true')) return check.report.warn('MAG1076', place, 'This case can never be taken: the one above is always true', 'Make it the default, at the end.')
-    if (place && src !== undefined && seen.has(src)) check.report.warn('MAG1076', place, 'This case can never be taken: a case above asks the same', 'Remove it, or ask for something else.')
-    if (src !== undefined) seen.add(src)
-  }
 }
 
 /** Steps that wait for one that always ends the run. */
