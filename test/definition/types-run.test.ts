@@ -42,8 +42,6 @@ interface Making {
   ids: string[]
   /** `item` and `index` stand here. */
   inLoop: boolean
-  /** Iterations add to their context, which types do not follow: nothing is asked of it. */
-  inIteration: boolean
 }
 
 function steps(making: Making, some: readonly Shape[]): Json[] {
@@ -53,7 +51,7 @@ function steps(making: Making, some: readonly Shape[]): Json[] {
     making.ids.push(id)
     const pick = (n: number): string => before[before.length - 1 - (n % Math.max(1, before.length))] ?? 's0'
     const condition = conditionOf(shape.condition, pick(shape.condition))
-    const values = Object.fromEntries(shape.values.map(([key, value, of]) => [`k${key}`, sampleOf(making.inIteration && (value === 4 || value === 5) ? 0 : value, pick(of), making.inLoop)]))
+    const values = Object.fromEntries(shape.values.map(([key, value, of]) => [`k${key}`, sampleOf(value, pick(of), making.inLoop)]))
     return {
       id, ...kindOf(making, shape, values), ...(condition === undefined ? {} : { if: condition }), ...(shape.free ? { needs: [] } : {}),
       ...(shape.goesOn && shape.kind !== 'return' ? { continue_on_error: true } : {}),
@@ -63,8 +61,8 @@ function steps(making: Making, some: readonly Shape[]): Json[] {
 
 function kindOf(making: Making, { kind, inside, condition }: Shape, values: { [key: string]: Json }): JsonObject {
   const lists = inside.length > 0 ? inside : [[]]
-  const list = (at: number, inLoop = making.inLoop, inIteration = making.inIteration): Json[] => {
-    const inner = { ids: making.ids, inLoop, inIteration }
+  const list = (at: number, inLoop = making.inLoop): Json[] => {
+    const inner = { ids: making.ids, inLoop }
     return lists[at] && lists[at].length > 0 ? steps(inner, lists[at]) : [{ id: newId(making), set: { k0: 1 } }]
   }
   switch (kind) {
@@ -75,7 +73,7 @@ function kindOf(making: Making, { kind, inside, condition }: Shape, values: { [k
     case 'switch': return { switch: [{ case: 'inputs.a', steps: list(0) }, ...(condition % 2 === 0 ? [{ default: list(1) }] : [])] }
     case 'group': return { steps: list(0) }
     case 'each': return condition % 2 === 0 ? { foreach: 'inputs.list', steps: list(0, true) } : { foreach: { in: 'inputs.list' }, set: { ...values, own: '${{ item + index }}' } }
-    case 'loop': return { until: 'index > 0', max_iterations: 3, steps: list(0, making.inLoop, true) }
+    case 'loop': return { until: 'index > 0', max_iterations: 3, steps: list(0) }
   }
 }
 
@@ -119,7 +117,7 @@ test('a definition without errors never fails on a value, and its result is of i
   let accepted = 0
   let refused = 0
   fc.assert(fc.property(shapes(2), fc.array(inputs, { minLength: 4, maxLength: 4 }), fc.nat(9), (some, given, of) => {
-    const making: Making = { ids: [], inLoop: false, inIteration: false }
+    const making: Making = { ids: [], inLoop: false }
     const list = steps(making, some)
     const id = making.ids[of % making.ids.length] ?? 's0'
     const text = JSON.stringify({ inputs: INPUTS, outputs: { one: `\${{ steps.${id}.output.k0 }}`, two: `\${{ steps.${id}.output }}` }, steps: list })

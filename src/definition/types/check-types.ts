@@ -3,7 +3,7 @@
  * have the type that their reader takes. Only what is certain is an error; what nothing is known of is never told.
  */
 import type { Definition } from '../../model/definition.ts'
-import type { Check, ListRecord, StepRecord, Use } from '../check-context.ts'
+import type { Check, ListRecord, Use } from '../check-context.ts'
 import { spanOf } from '../check-names.ts'
 import type { Span } from '../report.ts'
 import { clip, entryOf } from '../tree.ts'

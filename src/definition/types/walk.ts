@@ -12,7 +12,7 @@ import { inferExpression } from './infer.ts'
 import { keyOf, type Finding } from './infer-scope.ts'
 import { lastOutput, type Model, type TypeSources } from './model.ts'
 import { narrow } from './narrow.ts'
-import { typeOfSchema } from './schema-type.ts'
+import { typeOfJson, typeOfSchema } from './schema-type.ts'
 import { envFor, readingFor } from './scopes.ts'
 import { merges, outputOfKind } from './steps.ts'
 import { ANY_LIST, ANY_MAP, asData, boundedType, listOf, literal, members, NULL, nullable, STRING, union, UNKNOWN, widen, type Field, type MapType, type Type } from './type.ts'
@@ -92,7 +92,26 @@ function contextInside(model: Model, parent: StepRecord): Context {
   const context = model.before.get(parent) ?? contextOfInputs(model.inputs)
   if (parent.repeats === 'foreach') return withKey(context, parent.as ?? '', model.elements.get(parent) ?? UNKNOWN)
   // An iteration goes on where the one before left off.
-  return parent.repeats === 'loop' ? contextAfter(context, Number.MAX_SAFE_INTEGER, UNKNOWN, true) : context
+  return parent.repeats === 'loop' ? parent.branches.reduce((known, list) => contextAfter(known, Number.MAX_SAFE_INTEGER, writtenIn(model, list), true), context) : context
+}
+
+/** What the steps of a loop may write: names, since of what type it is depends on what the steps before it in the loop write. */
+function writtenIn(model: Model, list: ListRecord): Type {
+  const written = list.steps.flatMap((record): Type[] => {
+    const kind = record.step?.kind
+    if (!kind || record.repeats) return []
+    if (record.branches.length > 0) return record.branches.map((inner) => writtenIn(model, inner))
+    if (!merges(kind)) return []
+    if (kind.type !== 'set') return [outputOfKind(kind, { worker: model.sources.worker, result: (name) => model.sources.workflow?.(name)?.result, valuesOf: () => UNKNOWN, branches: () => [] })]
+    return [kind.values.t === 'map' ? namesOf(kind.values.entries.map(([name]) => name)) : kind.values.t === 'lit' ? typeOfJson(kind.values.v) : UNKNOWN]
+  })
+  const each = written.flatMap(members)
+  if (each.some((one) => one.t === 'unknown' || (one.t === 'map' && one.rest))) return UNKNOWN
+  return namesOf(each.flatMap((one) => (one.t === 'map' ? Object.keys(one.fields) : [])))
+}
+
+function namesOf(names: readonly string[]): MapType {
+  return { t: 'map', fields: Object.fromEntries(names.map((name): [string, Field] => [name, { type: UNKNOWN, optional: true }])) }
 }
 
 /** Of the list that a foreach goes through. */
