@@ -27,3 +27,18 @@ export function checkChildren({ file, workflows }: { file: string; workflows: re
     return { code: 'MAG1051', severity: 'error', message: `No workflow "${workflow}", which step "${step}" starts`, help, file, line, column, endLine: line, endColumn }
   })
 }
+
+/** Of two files with one name a child, or `mag run`, could mean either. */
+export function checkSameNames(workflows: ReadonlyArray<{ file: string; name: string; text: string }>): Problem[] {
+  const first = new Map<string, string>()
+  return workflows.flatMap(({ file, name, text }): Problem[] => {
+    const there = first.get(name)
+    if (there === undefined) first.set(name, file)
+    if (there === undefined || there === file) return []
+    const line = Math.max(1, text.split('\n').findIndex((one) => /^\s*["']?name["']?\s*:/.test(one)) + 1)
+    return [{
+      code: 'MAG1052', severity: 'error', message: `The name "${name}" is that of ${there} already`, help: 'Give one of them another name: names of workflows are unique in a project.',
+      file, line, column: 1, endLine: line, endColumn: Math.max(2, (text.split('\n')[line - 1]?.length ?? 1) + 1),
+    }]
+  })
+}

@@ -43,6 +43,7 @@ export const CODES = {
   MAG1048: { title: 'The default does not match the schema', text: 'It would be refused if it were given as input.' },
   MAG1050: { title: 'No such worker', text: 'The step names a worker that no file of the project registers.' },
   MAG1051: { title: 'No such workflow', text: 'The step starts a workflow as a child that no file of the project defines.' },
+  MAG1052: { title: 'Two workflows of one name', text: 'Names of workflows are unique in a project: mag run and child runs find a definition by its name.' },
   MAG1060: { title: 'Two parallel branches write one key', text: 'Outputs merge into the context in file order, so the later step in the file wins, not the one that ends last.' },
   MAG1065: { title: 'A secret where it would be recorded', text: 'Secrets stand in `with`, `env` and `http` only, alone or among plain text: ${{ secrets.NAME }}. The reference is recorded; the process that runs the attempt puts the value in its place.' },
   MAG1070: { title: 'A worker does not receive what it needs', text: 'The worker\'s input has a member that is required, and the step\'s `with`, or without `with` its context, has none of that name. What a worker takes is known from its schema or from the TypeScript types of its file.' },

@@ -1,8 +1,8 @@
 /** Settings: flag > MAG_* environment > mag.config.yaml of the project; each value remembers where it came from. */
-import { readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../model/config.ts'
-import { MagError } from '../model/error.ts'
+import { readText } from './project.ts'
 
 export interface Setting<T> {
   value: T
@@ -10,17 +10,13 @@ export interface Setting<T> {
 }
 
 const CONFIG_FILE = 'mag.config.yaml'
+const MAX_BYTES = 256 * 1024
 
 /** The project's file, checked; {} where there is none. Loads the YAML parser only where there is one. */
 export async function readConfig(projectDir: string): Promise<Config> {
   const file = join(projectDir, CONFIG_FILE)
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {}
-    throw new MagError('MAG2030', `${CONFIG_FILE} cannot be read: ${(error as Error).message}`)
-  }
+  if (!existsSync(file)) return {}
+  const text = readText(file, { what: 'configuration', maxBytes: MAX_BYTES })
   const { parseConfig } = await import('../definition/config.ts')
   return parseConfig(text, CONFIG_FILE)
 }

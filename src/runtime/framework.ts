@@ -14,6 +14,7 @@ import { runDocument, type RunDocument } from '../view/document.ts'
 import { applyEvents, viewOf } from '../view/run-view.ts'
 import { systemClock } from './clock.ts'
 import type { LoadedWorker } from './loader/loader.ts'
+import { OutputError, toInput } from './outcome.ts'
 import { openSession, type PinnedDefinition, type Session } from './session.ts'
 import type { WorkerDefinition } from './worker.ts'
 import type { RunId, RunOf, StartArguments, WorkflowName } from './workflow-types.ts'
@@ -251,7 +252,7 @@ async function execute(parts: Parts, name: string, input: JsonObject, key: strin
   const children = childrenAmong(parts, checked)
   for (const { definition } of [checked, ...children.values()]) requireWorkers(parts, definition)
   const { checkInput } = await import('../definition/input.ts')
-  const result = checkInput(checked.definition, JSON.parse(JSON.stringify(input)) as Json)
+  const result = checkInput(checked.definition, plainInput(name, input))
   if ('problems' in result) {
     throw new MagError('MAG2010', `the input of ${name} is not valid: ${result.problems.map((problem) => `${problem.path} ${problem.message}`).join('; ')}`)
   }
@@ -260,6 +261,15 @@ async function execute(parts: Parts, name: string, input: JsonObject, key: strin
     throw new MagError('MAG2011', `the id ${key} belongs to run ${started.runId}, which has another input or workflow`, { exitCode: 10 })
   }
   return started.runId
+}
+
+function plainInput(name: string, input: JsonObject): Json {
+  try {
+    return toInput(input)
+  } catch (error) {
+    if (!(error instanceof OutputError)) throw error
+    throw new MagError('MAG2010', `the input of ${name} is not valid: ${error.message}`, { hint: 'give plain data' })
+  }
 }
 
 /** The workflows that it may start as children, and those that they may: each must have been given to createFramework. */

@@ -37,6 +37,11 @@ export function toOutput(returned: unknown): Output {
   return bytes > LIMITS.payloadWarnBytes ? { value, largeBytes: bytes } : { value }
 }
 
+/** What a program gives as input: a fresh copy, refused (OutputError) where JSON would lose or mangle something. */
+export function toInput(given: unknown): Json {
+  return copyValue({ size: 0, maxSize: LIMITS.inputBytes, ancestors: [] }, given, []) ?? {}
+}
+
 /** A fresh copy of any value as JSON, bounded, never throwing: for error details and log fields. */
 export function toJsonSafely(value: unknown, maxSize: number): Json | undefined {
   try {

@@ -166,9 +166,9 @@ export function readText(path: string, options: { what: string; maxBytes: number
     // O_NONBLOCK: opening a FIFO without a writer would wait for ever.
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
     const stat = fstatSync(fd)
-    if (stat.isDirectory()) refuse(`${path} is a directory, not a ${what} file`)
-    if (!stat.isFile()) refuse(`${path} is not a regular file`)
-    if (stat.size > maxBytes) refuse(`${path} has ${stat.size} bytes; a ${what} file may have ${maxBytes}`)
+    if (stat.isDirectory()) refuse(`${path} is a directory, not a ${what} file`, `name a file in it`)
+    if (!stat.isFile()) refuse(`${path} is not a regular file`, 'a FIFO or a device is not read; copy its contents to a file')
+    if (stat.size > maxBytes) refuse(`${path} has ${stat.size} bytes; a ${what} file may have ${maxBytes}`, 'pass large data by reference: a path or a key that a worker reads')
     const buffer = Buffer.alloc(stat.size)
     let length = 0
     for (let read = -1; read !== 0 && length < buffer.length; length += read) read = readSync(fd, buffer, length, buffer.length - length, null)
@@ -177,7 +177,7 @@ export function readText(path: string, options: { what: string; maxBytes: number
     if (error instanceof MagError) throw error
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ENOENT') throw new MagError('MAG2002', `no such file: ${path}`, { hint: `give an existing ${what} file`, exitCode: what === 'definition' ? 6 : 2 })
-    return refuse(`${path} cannot be read: ${message}`)
+    return refuse(`${path} cannot be read: ${message}`, `ls -l ${path}`)
   } finally {
     if (fd >= 0) closeSync(fd)
   }

@@ -16,6 +16,8 @@ const sparse = (file: string, size: number) => (dir: string): void => {
 }
 const fifo = (file: string) => (dir: string): void => void execFileSync('mkfifo', [join(dir, file)])
 
+const SECRET = 'secrets: [TOKEN]\nsteps: [{ id: a, worker: touch, with: { t: "${{ secrets.TOKEN }}" } }]\n'
+
 refused([
   { name: 'unknown command', args: ['rnu', 'one'], code: 2, says: [/rnu/, /run/] },
   { name: 'unknown option', args: ['run', 'one', '--inptu', 'x'], code: 2, says: [/--inptu/, /--input/] },
@@ -199,3 +201,24 @@ test('a stack trace only with --debug', async (t) => {
   assert.doesNotMatch((await mag(['run', 'one'], { cwd: dir })).stderr, /\n\s+at /)
   assert.match((await mag(['run', 'one', '--debug'], { cwd: dir })).stderr, /\n\s+at /)
 })
+
+refused([
+  {
+    name: 'two workflows of one name', args: ['validate'], code: 2, says: [/MAG1052: The name "same" is that of workflows\/a\.yaml already/, /workflows\/b\.yaml:2:1/],
+    files: { 'workflows/a.yaml': 'name: same\nsteps: [{ id: a, worker: touch }]\n', 'workflows/b.yaml': '# b\nname: same\nsteps: [{ id: a, worker: touch }]\n' },
+  },
+  {
+    name: 'a configuration that is a FIFO', args: ['run', 'free'], code: 2, says: [/mag\.config\.yaml is not a regular file/],
+    prepare: fifo('mag.config.yaml'),
+  },
+  { name: 'a child that there is not', args: ['run', 'parent'], code: 2, says: [/MAG1051/, /did you mean "fre[e]"/, /workflows\/parent\.yaml:1:30/], files: { 'workflows/parent.yaml': 'steps: [{ id: sub, workflow: fre }]\n' } },
+  {
+    name: 'a child with errors', args: ['run', 'parent'], code: 2, says: [/MAG1000: workflows\/broken\.yaml, which the run may start as a child, has errors/, /Unknown key "stps"/],
+    files: { 'workflows/parent.yaml': 'steps: [{ id: sub, workflow: broken }]\n', 'workflows/broken.yaml': 'stps: []\n' },
+  },
+  { name: 'a child whose worker is missing', args: ['run', 'parent'], code: 2, says: [/step "b" needs worker "gone"/], files: { 'workflows/parent.yaml': 'steps: [{ id: sub, workflow: child }]\n', 'workflows/child.yaml': 'steps: [{ id: b, worker: gone }]\n' } },
+  { name: 'a secret that is not set', args: ['run', 'secret'], code: 2, says: [/MAG2042: the secret TOKEN is not set/, /--secrets-file/], files: { 'workflows/secret.yaml': SECRET } },
+  { name: 'a secrets file that is none', args: ['run', 'secret', '--secrets-file', 's.env'], code: 2, says: [/MAG2043: line 2 of the secrets file is not of the form NAME=value/, /s\.env:2:1/], files: { 'workflows/secret.yaml': SECRET, 's.env': 'TOKEN=x\nhidden value\n' } },
+  { name: 'a secrets file of JSON that is none', args: ['run', 'secret', '--secrets-file', 's.json'], code: 2, says: [/MAG2043: line 1 of the secrets file begins like JSON and is none/], files: { 'workflows/secret.yaml': SECRET, 's.json': '{"TOKEN": "hidden' } },
+  { name: 'no secrets file', args: ['run', 'secret', '--secrets-file', 'nowhere.env'], code: 2, says: [/MAG2002: no such file: .*nowhere\.env/], files: { 'workflows/secret.yaml': SECRET } },
+])

@@ -11,6 +11,7 @@ const corpus = topics()
 
 /** Codes that no case of the corpus has, and where they are tested. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
+  MAG1052: 'two files at once (test/acceptance/refusals.test.ts)',
   MAG1000: 'the error of WorkflowBuilder.build() (builder.test.ts), and the end of a list of more than 500 problems (hostile.test.ts)',
 }
 

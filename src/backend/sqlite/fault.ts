@@ -9,6 +9,8 @@ const CORRUPT = 11
 const FULL = 13
 const CANTOPEN = 14
 const NOTADB = 26
+/** SQLITE_IOERR_SHMSIZE: the index of the WAL could not grow, which a full disk is the reason of. */
+const IOERR_SHMSIZE = 4_874
 
 /** SQLite's primary result code, or 0 when the error is not SQLite's. */
 export function sqliteCode(error: unknown): number {
@@ -51,6 +53,7 @@ export function corruptError(path: string, detail: string, cause?: unknown): Mag
 /** Turns what SQLite threw into a refusal; other errors are faults in mag and pass unchanged. */
 export function toStoreError(error: unknown, path: string): unknown {
   const detail = error instanceof Error ? error.message : String(error)
+  if (error instanceof Error && 'errcode' in error && error.errcode === IOERR_SHMSIZE) return fullError(path, error)
   switch (sqliteCode(error)) {
     case BUSY:
     case LOCKED:

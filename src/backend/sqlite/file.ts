@@ -2,10 +2,11 @@
  * Opens the database file, or refuses without having changed it. Never opens or reads the file by `fs`: closing such a
  * descriptor drops the POSIX locks of the whole process ("How To Corrupt An SQLite Database File", 2.2).
  */
-import { accessSync, constants, existsSync, mkdirSync, type Stats, statSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, mkdirSync, type Stats, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
 import type { MagError } from '../../model/error.ts'
 import { corruptError, fullError, isBusy, readOnlyError, storeError, toStoreError } from './fault.ts'
 import { APPLICATION_ID, migrate, SCHEMA_VERSION } from './schema.ts'
@@ -27,7 +28,7 @@ export async function openFile({ path, readOnly }: OpenFile): Promise<DatabaseSy
   for (let attempt = 1; ; attempt++) {
     let db: DatabaseSync | undefined
     try {
-      db = new DatabaseSync(path, { readOnly, timeout: BUSY_TIMEOUT_MS })
+      db = new DatabaseSync(readOnly ? readableAs(path) : path, { readOnly, timeout: BUSY_TIMEOUT_MS })
       prepareDatabase(db, { path, readOnly })
       return db
     } catch (error) {
@@ -35,6 +36,22 @@ export async function openFile({ path, readOnly }: OpenFile): Promise<DatabaseSy
       if (!isBusy(error) || attempt === OPEN_ATTEMPTS) throw toStoreError(error, path)
     }
     await sleep(10 + attempt)
+  }
+}
+
+/**
+ * In a folder that nobody may write to, SQLite cannot make the index that a WAL needs. Where there is no WAL either, nothing has been
+ * written since the last checkpoint, and nobody can: the file itself is the whole store.
+ */
+function readableAs(path: string): string | URL {
+  try {
+    accessSync(dirname(path), constants.W_OK)
+    return path
+  } catch {
+    if ((statOf(`${path}-wal`)?.size ?? 0) > 0) return path
+    const url = pathToFileURL(path)
+    url.searchParams.set('immutable', '1')
+    return url
   }
 }
 
@@ -69,7 +86,9 @@ function statOf(path: string): Stats | undefined {
 }
 
 function makeFolder(folder: string, path: string): void {
-  if (existsSync(folder)) return
+  const there = statOf(folder)
+  if (there?.isDirectory()) return
+  if (there) throw storeError('STORE_PATH', `the store ${path} cannot be made: ${folder} is a file, not a folder`, 'move that file away, or choose another place with --store sqlite:<path>')
   try {
     mkdirSync(folder, { recursive: true })
     if (basename(folder) === '.mag') writeFileSync(join(folder, '.gitignore'), '*\n')

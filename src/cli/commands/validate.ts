@@ -59,8 +59,8 @@ async function workflowNames({ project }: Services, read: readonly WorkflowFile[
 
 /** Workers that cannot be loaded, and names that no worker has. */
 async function checkedWorkers(services: Services, { workers, problems }: Loaded, read: readonly WorkflowFile[]): Promise<{ problems: Problem[]; names: number }> {
-  const { checkChildren, checkWorkers } = await import('../../definition/check-workers.ts')
+  const { checkChildren, checkSameNames, checkWorkers } = await import('../../definition/check-workers.ts')
   const known = workers.map(({ name }) => name)
   const workflows = await workflowNames(services, read)
-  return { problems: [...problems, ...read.flatMap((workflow) => checkWorkers(workflow, known)), ...read.flatMap((workflow) => checkChildren(workflow, workflows))], names: workers.length }
+  return { problems: [...problems, ...read.flatMap((workflow) => checkWorkers(workflow, known)), ...read.flatMap((workflow) => checkChildren(workflow, workflows)), ...checkSameNames(read)], names: workers.length }
 }

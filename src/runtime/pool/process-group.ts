@@ -7,6 +7,23 @@ export const KILL_AFTER_MS = 2_000
 const FIRST_LOOK_MS = 5
 const SLOWEST_LOOK_MS = 100
 
+const live = new Set<number>()
+
+/** A process that ends at once, as with a second Ctrl-C, takes its scripts with it. Only SIGKILL leaves it no time to. */
+export function noteGroup(group: number | undefined): () => void {
+  if (group === undefined) return () => undefined
+  if (live.size === 0) process.on('exit', killLive)
+  live.add(group)
+  return () => {
+    live.delete(group)
+    if (live.size === 0) process.off('exit', killLive)
+  }
+}
+
+function killLive(): void {
+  for (const group of live) killGroup(group, 'SIGKILL')
+}
+
 /** False: no process of the group is left. The group's id is its leader's. */
 export function killGroup(group: number | undefined, signal: NodeJS.Signals | 0): boolean {
   if (group === undefined) return false

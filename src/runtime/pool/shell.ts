@@ -11,7 +11,7 @@ import { LIMITS } from '../../model/limits.ts'
 import type { Clock } from '../clock.ts'
 import { clip } from '../outcome-text.ts'
 import type { Attempt } from './attempt.ts'
-import { endGroup, killGroup, KILL_AFTER_MS } from './process-group.ts'
+import { endGroup, killGroup, KILL_AFTER_MS, noteGroup } from './process-group.ts'
 import { shellCwd, shellEnv } from './shell-env.ts'
 import { createSink, KEPT_BYTES, type Sink } from './shell-lines.ts'
 
@@ -66,7 +66,8 @@ export async function runShell({ attempt, input, clock, projectDir }: ShellOptio
   const budget = { left: LIMITS.logStepBytes }
   const stdout = listen(child.stdout, createSink(budget, (line) => attempt.write('info', line)))
   const stderr = listen(child.stderr, createSink(budget, (line) => attempt.write('warn', line)))
-  const code = await ended(child, attempt, clock)
+  const forget = noteGroup(child.pid)
+  const code = await ended(child, attempt, clock).finally(forget)
   stdout.end()
   stderr.end()
   const output = outputOf(code, stdout, stderr)
