@@ -103,7 +103,7 @@ function neededMisfit(work: Work, found: MapType, wanted: MapType, name: string,
   if (!field) return undefined
   if (!there) return field.optional || found.rest ? undefined : { kind: 'missing', path: at, found, wanted: field.type, names: Object.keys(found.fields).filter((one) => !fieldOf(wanted, one)) }
   if (there.optional && work.fit === 'part') return undefined
-  if (there.optional && !field.optional) return { kind: 'missing', path: at, found: there.type, wanted: field.type, maybe: true }
+  if (there.optional && !there.unsaid && !field.optional) return { kind: 'missing', path: at, found: there.type, wanted: field.type, maybe: true }
   return compare(work, there.type, field.type, at)
 }
 

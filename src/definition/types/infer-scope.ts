@@ -65,6 +65,8 @@ export interface Member {
   unknown: boolean
   /** Not there in some cases: optional, or of something that may be null. */
   maybeMissing: boolean
+  /** The same, but nobody said so. */
+  unsaid: boolean
 }
 
 /** What `.name` of a value of that type gives. */
@@ -72,6 +74,7 @@ export function memberType(type: Type, name: string): Member {
   const found: Type[] = []
   let absent = 0
   let maybeMissing = false
+  let unsaid = false
   const options = members(type).filter(({ t }) => t !== 'never')
   for (const one of options) {
     if (one.t === 'unknown') found.push(UNKNOWN)
@@ -80,7 +83,8 @@ export function memberType(type: Type, name: string): Member {
       const field = declared?.type.t === 'never' ? undefined : declared
       // Known not to be there in this case of several.
       if (declared && !field) maybeMissing = true
-      if (field) maybeMissing ||= field.optional === true
+      if (field?.unsaid) unsaid = true
+      else if (field) maybeMissing ||= field.optional === true
       // Where some of the options have it, which one it is the data will tell.
       else if (!one.rest) absent++
       if (field || one.rest) found.push(field?.type ?? one.rest ?? UNKNOWN)
@@ -90,8 +94,8 @@ export function memberType(type: Type, name: string): Member {
     }
   }
   const nothing = options.filter(({ t }) => t === 'null').length
-  if (options.length > 0 && absent === options.length && nothing < options.length) return { type: UNKNOWN, unknown: true, maybeMissing: false }
-  return { type: found.length === 0 ? UNKNOWN : union(...found), unknown: false, maybeMissing }
+  if (options.length > 0 && absent === options.length && nothing < options.length) return { type: UNKNOWN, unknown: true, maybeMissing: false, unsaid: false }
+  return { type: found.length === 0 ? UNKNOWN : union(...found), unknown: false, maybeMissing, unsaid }
 }
 
 /** Of a path, by the facts and the declared types; never tells anything. */

@@ -120,7 +120,7 @@ interface Access {
 }
 
 function named(node: Cel, name: string, { object, whole, isSoft }: Access, work: Work): Type {
-  const { type, unknown, maybeMissing } = memberType(whole, name)
+  const { type, unknown, maybeMissing, unsaid } = memberType(whole, name)
   const { reading } = work
   const at = { start: isCel(node.right) ? node.right.start : node.pos, end: node.end }
   if (unknown) {
@@ -134,9 +134,14 @@ function named(node: Cel, name: string, { object, whole, isSoft }: Access, work:
   if (only?.t === 'map' && only.rest && !Object.hasOwn(only.fields, name)) warnOfNear(at, { object, name, names: Object.keys(only.fields) }, work)
   if (isSoft) return type
   // Where a member is not in all of several types, only its being null in `outputs` is certain to matter.
-  if (reading.missing === 'null' && (maybeMissing || mayBe(whole, 'null') || isInSome(whole, name))) reading.missed?.()
+  if (reading.missing === 'null' && (maybeMissing || unsaid || mayBe(whole, 'null') || isInSome(whole, name))) reading.missed?.()
   else if (maybeMissing || mayBe(whole, 'null')) tellMissing({ node, object, name, whole }, work)
+  else if (unsaid && reading.missing !== 'null') warnOfUnsaid(node, name, work)
   return type
+}
+
+function warnOfUnsaid(node: Cel, name: string, work: Work): void {
+  work.reading.tell({ code: 'MAG1073', severity: 'warning', start: node.start, end: node.end, message: `${words(node)} may be missing: its schema does not say that it is required`, help: `Write required: [${name}] in the schema, or ${softly(node, name)}.` })
 }
 
 function isInSome(type: Type, name: string): boolean {
@@ -161,12 +166,17 @@ function tellMissing({ node, object, name, whole }: { node: Cel; object: Cel; na
   const isNull = mayBe(whole, 'null')
   const path = pathOf(isNull ? object : node)
   const why = path && work.reading.why(path)
-  const source = node.input.slice(node.start, node.end)
   const what = isNull ? `${words(object)} may be null` : `${words(node)} may be missing`
-  const soft = source.length > 80 ? `.?${name}.orValue(…)` : `${source.slice(0, source.lastIndexOf(name) - 1)}.?${name}.orValue(…)`
+  const soft = softly(node, name)
   const advice = why?.help ? (why.only ? why.help : `${why.help}, or write ${soft}.`) : `Write ${soft}, or ask with has() first.`
   const message = why ? `${what}: ${why.reason}` : what
   work.reading.tell({ code: 'MAG1073', severity: work.reading.missing === 'warn' ? 'warning' : 'error', start: object.start, end: node.end, message, help: advice })
+}
+
+/** The same member, asked softly. */
+function softly(node: Cel, name: string): string {
+  const source = node.input.slice(node.start, node.end)
+  return source.length > 80 ? `.?${name}.orValue(…)` : `${source.slice(0, source.lastIndexOf(name) - 1)}.?${name}.orValue(…)`
 }
 
 /** An item of a list, or a member with a computed name: whether it is there only data will tell. */

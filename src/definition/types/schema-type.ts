@@ -68,7 +68,7 @@ function mapType(reading: Reading, schema: JsonObject, depth: number): MapType {
   const needed = new Set(Array.isArray(required) ? (required as readonly Json[]).map(String) : [])
   const fields: [string, Field][] = Object.entries(isJsonObject(properties) ? properties : {}).map(([name, one]) => {
     const type = read(reading, one, depth + 1)
-    return [name, needed.has(name) ? { type } : { type, optional: true }]
+    return [name, needed.has(name) ? { type } : { type, optional: true, ...(required === undefined ? { unsaid: true as const } : {}) }]
   })
   // A name that is required without being described is there all the same.
   const undescribed = [...needed].filter((name) => !isJsonObject(properties) || !Object.hasOwn(properties, name)).map((name): [string, Field] => [name, { type: UNKNOWN }])

@@ -42,7 +42,7 @@ function factsOf(model: Model, use: Use, place: Place): ReadonlyMap<string, Type
 
 function namesFor(model: Model, use: Use, place: Place, read: CheckedExpression): Map<string, Type> {
   const { where } = use
-  const names = new Map<string, Type>([['inputs', model.inputs], ['env', model.env], ['run', isAtEnd(where) ? RUN_AT_END : RUN], ...elementTypes(model, where)])
+  const names = new Map<string, Type>([['inputs', model.inputs], ['env', model.env], ['run', runType(where)], ...elementTypes(model, where)])
   if (read.stepIds.length > 0) names.set('steps', stepsType(model, use, place, read.stepIds))
   if (where.record && read.names.has('context')) names.set('context', contextType(model, where.record, where.in !== 'once'))
   for (const [name, type] of extraTypes(model, use)) names.set(name, type)
@@ -57,6 +57,11 @@ function stepsType(model: Model, use: Use, place: Place, ids: readonly string[])
     return [[id, isBeforeFirst(use, target) ? { type, optional: true } : { type }]]
   })
   return { t: 'map', fields: Object.fromEntries(fields), rest: UNKNOWN }
+}
+
+function runType({ record }: Use['where']): Type {
+  const section = record?.list.section
+  return section === 'on_failure' || section === 'finally' ? RUN_AT_END[section] : RUN
 }
 
 /** `while` is asked before the first iteration, too: then nothing of the loop has run. */

@@ -12,7 +12,10 @@ export interface WorkerTypes {
 
 export const ERROR: MapType = mapOf({ code: STRING, message: STRING, retryable: BOOLEAN, details: UNKNOWN, 'step?': STRING, 'attempt?': NUMBER })
 export const RUN: MapType = mapOf({ id: STRING, workflow: STRING, started_at: STRING })
-export const RUN_AT_END: MapType = mapOf({ id: STRING, workflow: STRING, started_at: STRING, state: STRING })
+const STATES = ['failed', 'compensated', 'compensation_failed', 'cancelled', 'timed_out']
+const ending = (...states: readonly string[]): MapType => mapOf({ id: STRING, workflow: STRING, started_at: STRING, state: union(...states.map(literal)) })
+/** How the run will have ended. */
+export const RUN_AT_END: Readonly<Record<'on_failure' | 'finally', MapType>> = { on_failure: ending(...STATES), finally: ending('completed', ...STATES) }
 const HTTP: MapType = mapOf({ status: NUMBER, headers: mapOf({}, STRING), body: UNKNOWN })
 const SHELL: MapType = mapOf({ exit_code: NUMBER, stdout: STRING, stderr: STRING, json: UNKNOWN })
 

@@ -8,6 +8,8 @@ export interface Field {
   type: Type
   /** May be missing. */
   optional?: true
+  /** Its schema says nothing of what is required, so it may be that nobody thought of it. */
+  unsaid?: true
 }
 export type Fields = { readonly [name: string]: Field }
 
