@@ -52,6 +52,12 @@ export const e = worker(\`template\`, (context) => context)
 export class Shop {
   @worker('method') async charge(context: { amount: number }) { return { charged: context.amount } }
 }
+export const spread = worker('spread', (context) => ({ ok: true, ...context }))
+export const deeper = worker('deeper', async (context) => {
+  const inner = { ...context, n: 1 }
+  return { ...inner, deep: { ...{ a: 1 }, b: 2 }, ...(context.x ? { x: 'text' } : undefined) }
+})
+export const closed = worker('closed', ({ order }: { order: { id: string } }) => ({ ...order, ok: true }))
 export const several = [worker('first', () => [1]), worker('second', () => 'x')]
 `,
     'types/order.ts': 'export interface Order { id: string; lines: Array<{ sku: string }>; note?: string; kind: "small" | "large"; when: Date }\n',
@@ -63,6 +69,9 @@ export const several = [worker('first', () => [1]), worker('second', () => 'x')]
     constant: '{ …: unknown } -> { }',
     template: '{ …: unknown } -> { …: unknown }',
     method: '{ amount: number } -> { charged: number }',
+    spread: '{ …: unknown } -> { ok: boolean, …: unknown }',
+    deeper: '{ …: unknown } -> { n: number, deep: { a: number, b: number }, x?: string, …: unknown }',
+    closed: '{ order: { id: string } } -> { id: string, ok: boolean }',
     first: '{ …: unknown } -> [number]',
     second: '{ …: unknown } -> string',
   })

@@ -15,10 +15,13 @@ type Is = typeof import('typescript/unstable/ast/is')
 /** Of all types that are looked at: hostile files have millions. */
 const MAX_LOOKS = 200_000
 
-interface Reader {
+interface Looks {
   sync: Sync
   is: Is
   checker: Checker
+}
+
+interface Reader extends Looks {
   convert(type: TsType, side: Side): Type
 }
 
@@ -39,8 +42,8 @@ export async function readTypes(request: Request): Promise<Answer> {
     const project = api.updateSnapshot({ openProjects: [config] }).getProject(config)
     if (!project) return { error: 'TypeScript does not open the project' }
     const { checker, program } = project
-    const reader: Reader = { sync, is, checker, convert: createConverter(shapesOf(sync, checker)) }
-    return { workers: files.flatMap((file) => workersIn(reader, program, file)), files: ownFiles(program) }
+    const reader: Reader = { sync, is, checker, convert: createConverter(shapesOf({ sync, is, checker })) }
+    return { workers: workersIn(reader, program, files), files: ownFiles(program) }
   } finally {
     api.close()
   }
@@ -81,29 +84,48 @@ interface Names {
   namespaces: Set<string>
 }
 
-function workersIn(reader: Reader, program: Program, file: string): FoundWorker[] {
+interface Candidate {
+  file: string
+  names: Names
+  node: CallExpression | MethodDeclaration
+}
+
+/** Calls of the library's functions, and methods with decorators. */
+function candidatesIn(reader: Reader, program: Program, file: string): Candidate[] {
+  const { is } = reader
   const source = program.getSourceFile(file)
   if (!source || !/\b(?:worker|defineWorker)\b/.test(source.text)) return []
   const names = importedNames(reader, source)
   if (names.functions.size === 0 && names.namespaces.size === 0) return []
-  const found: FoundWorker[] = []
+  const found: Candidate[] = []
   const visit = (node: Node): void => {
-    const { is } = reader
-    if (is.isCallExpression(node)) {
-      const called = calledFunction(reader, names, node)
-      const worker = called && workerOfCall(reader, called, node)
-      if (worker) found.push({ ...worker, file })
-    } else if (is.isMethodDeclaration(node)) {
-      const worker = workerOfMethod(reader, names, node)
-      if (worker) found.push({ ...worker, file })
-    }
+    if ((is.isCallExpression(node) && calledFunction(reader, names, node)) || (is.isMethodDeclaration(node) && node.modifiers?.some((modifier) => is.isDecorator(modifier)))) found.push({ file, names, node })
     node.forEachChild((child) => {
       visit(child)
       return undefined
     })
   }
-  visit(source)
+  try {
+    visit(source)
+  } catch (error) {
+    // Nested deeper than anybody writes.
+    if (!(error instanceof RangeError)) throw error
+  }
   return found
+}
+
+/** The checker is a process: it is asked for all of them at once. */
+function workersIn(reader: Reader, program: Program, files: readonly string[]): FoundWorker[] {
+  const { checker, is } = reader
+  const candidates = files.flatMap((file) => candidatesIn(reader, program, file))
+  const types = candidates.length === 0 ? [] : checker.getTypeAtLocation(candidates.map(({ node }) => node))
+  return candidates.flatMap(({ file, names, node }, i) => {
+    const type = types[i]
+    if (!type) return []
+    const called = is.isCallExpression(node) ? calledFunction(reader, names, node) : undefined
+    const worker = is.isCallExpression(node) ? called && workerOfCall(reader, called, node, type) : workerOfMethod(reader, names, node, type)
+    return worker ? [{ ...worker, file }] : []
+  })
 }
 
 function importedNames({ is }: Reader, source: SourceFile): Names {
@@ -131,12 +153,11 @@ function calledFunction({ is }: Reader, names: Names, { expression }: CallExpres
 
 type Typed = Omit<FoundWorker, 'file'>
 
-function workerOfCall(reader: Reader, called: 'worker' | 'defineWorker', call: CallExpression): Typed | undefined {
+/** `made`: a `WorkerDefinition<Input, Output>`; what makes a decorator has no types of its own. */
+function workerOfCall(reader: Reader, called: 'worker' | 'defineWorker', call: CallExpression, made: TsType): Typed | undefined {
   const { checker, convert } = reader
   const [first] = call.arguments
-  const made = checker.getTypeAtLocation(call)
-  // A decorator has no types of its own.
-  if (!first || !made || made.getSymbol()?.name !== 'WorkerDefinition') return undefined
+  if (!first || !isReference(reader, made)) return undefined
   const options = called === 'defineWorker' ? first : call.arguments.length > 2 ? call.arguments[1] : undefined
   const optionsType = options && checker.getTypeAtLocation(options)
   const name = called === 'worker' ? textOf(reader, first) : nameIn(reader, first, optionsType)
@@ -156,15 +177,18 @@ function nameIn(reader: Reader, options: Expression, type: TsType | undefined): 
   return written && is.isPropertyAssignment(written) ? textOf(reader, written.initializer) : textOfType(type && memberType(reader, type, 'name'))
 }
 
+function isReference({ sync }: Reader, type: TsType): boolean {
+  return type.isObjectType() && (type.objectFlags & sync.ObjectFlags.Reference) !== 0
+}
+
 /** `@worker('name', options?) method(context, task)` */
-function workerOfMethod(reader: Reader, names: Names, method: MethodDeclaration): Typed | undefined {
+function workerOfMethod(reader: Reader, names: Names, method: MethodDeclaration, type: TsType): Typed | undefined {
   const { is, checker, convert, sync } = reader
   for (const modifier of method.modifiers ?? []) {
     if (!is.isDecorator(modifier) || !is.isCallExpression(modifier.expression) || calledFunction(reader, names, modifier.expression) !== 'worker') continue
     const [first, options] = modifier.expression.arguments
     const name = first && textOf(reader, first)
-    const type = checker.getTypeAtLocation(method)
-    const [signature] = type ? checker.getSignaturesOfType(type, sync.SignatureKind.Call) : []
+    const [signature] = checker.getSignaturesOfType(type, sync.SignatureKind.Call)
     if (name === undefined || !signature) continue
     const optionsType = options && checker.getTypeAtLocation(options)
     const parameter = signature.getParameters().length > 0 ? checker.getParameterType(signature, 0) : undefined
@@ -205,7 +229,8 @@ function schemaType(reader: Reader, options: TsType | undefined, side: Side): Ty
   return type && convert(type, side)
 }
 
-function shapesOf(sync: Sync, checker: Checker): Shapes<TsType> {
+function shapesOf(reader: Looks): Shapes<TsType> {
+  const { sync, checker } = reader
   const known = new Map<number, Shape<TsType>>()
   let looks = 0
   return {
@@ -213,7 +238,7 @@ function shapesOf(sync: Sync, checker: Checker): Shapes<TsType> {
     shape(type) {
       const there = known.get(type.id)
       if (there) return there
-      const shape: Shape<TsType> = ++looks > MAX_LOOKS ? { is: 'any' } : shapeOf(sync, checker, type)
+      const shape: Shape<TsType> = ++looks > MAX_LOOKS ? { is: 'any' } : shapeOf(reader, type)
       known.set(type.id, shape)
       return shape
     },
@@ -224,8 +249,8 @@ function shapesOf(sync: Sync, checker: Checker): Shapes<TsType> {
   }
 }
 
-function shapeOf(sync: Sync, checker: Checker, type: TsType): Shape<TsType> {
-  const { TypeFlags } = sync
+function shapeOf(reader: Looks, type: TsType): Shape<TsType> {
+  const { sync: { TypeFlags }, checker } = reader
   const { flags } = type
   const has = (mask: number): boolean => (flags & mask) !== 0
   if (has(TypeFlags.Boolean)) return { is: 'boolean' }
@@ -240,10 +265,10 @@ function shapeOf(sync: Sync, checker: Checker, type: TsType): Shape<TsType> {
   if (has(TypeFlags.ESSymbol | TypeFlags.UniqueESSymbol)) return { is: 'function' }
   if (has(TypeFlags.NonPrimitive)) return { is: 'object' }
   if (has(TypeFlags.Union)) return { is: 'union', of: (type as UnionType).getTypes() }
-  if (has(TypeFlags.Intersection)) return intersectionShape(sync, checker, type)
-  if (has(TypeFlags.Object)) return objectShape(sync, checker, type)
+  if (has(TypeFlags.Intersection)) return intersectionShape(reader, type)
+  if (has(TypeFlags.Object)) return objectShape(reader, type)
   const base = checker.getBaseConstraintOfType(type)
-  return base && base.id !== type.id ? shapeOf(sync, checker, base) : { is: 'any' }
+  return base && base.id !== type.id ? shapeOf(reader, base) : { is: 'any' }
 }
 
 function literalShape(value: unknown): Shape<TsType> {
@@ -251,13 +276,15 @@ function literalShape(value: unknown): Shape<TsType> {
 }
 
 /** A text with a brand is a text. */
-function intersectionShape(sync: Sync, checker: Checker, type: TsType): Shape<TsType> {
+function intersectionShape(reader: Looks, type: TsType): Shape<TsType> {
+  const { sync } = reader
   const parts = type.isIntersectionType() ? type.getTypes() : []
   const primitive = parts.find(({ flags }) => (flags & (sync.TypeFlags.String | sync.TypeFlags.Number | sync.TypeFlags.Boolean | sync.TypeFlags.StringLiteral | sync.TypeFlags.NumberLiteral)) !== 0)
-  return primitive ? shapeOf(sync, checker, primitive) : objectShape(sync, checker, type)
+  return primitive ? shapeOf(reader, primitive) : objectShape(reader, type)
 }
 
-function objectShape(sync: Sync, checker: Checker, type: TsType): Shape<TsType> {
+function objectShape(reader: Looks, type: TsType): Shape<TsType> {
+  const { sync, checker } = reader
   const isReference = type.isObjectType() && (type.objectFlags & sync.ObjectFlags.Reference) !== 0
   if (isReference && (checker.isArrayType(type) || checker.isTupleType(type))) {
     return { is: 'list', of: checker.getTypeArguments(type as Parameters<Checker['getTypeArguments']>[0]) }
@@ -265,8 +292,34 @@ function objectShape(sync: Sync, checker: Checker, type: TsType): Shape<TsType> 
   const symbols = checker.getPropertiesOfType(type)
   if (symbols.length === 0 && checker.getSignaturesOfType(type, sync.SignatureKind.Call).length > 0) return { is: 'function' }
   const [index] = checker.getIndexInfosOfType(type)
-  return { is: 'map', properties: propertiesOf(sync, checker, symbols.filter(({ name }) => !name.startsWith('__@'))), ...(index ? { index: index.valueType } : {}) }
+  const more = index ? index.valueType : spreadsMore(reader, type) ? checker.getAnyType() : undefined
+  return { is: 'map', properties: propertiesOf(sync, checker, symbols.filter(({ name }) => !name.startsWith('__@'))), ...(more ? { index: more } : {}) }
 }
+
+/** `{ ...context, ok: true }`: TypeScript forgets members that have no names. */
+function spreadsMore(reader: Looks, type: TsType): boolean {
+  const { sync, is, checker } = reader
+  if (!type.isObjectType() || (type.objectFlags & sync.ObjectFlags.Anonymous) === 0) return false
+  const symbol = type.getSymbol()
+  const literal = symbol?.name === LITERAL ? symbol.declarations[0]?.resolve() : undefined
+  if (!literal || !is.isObjectLiteralExpression(literal)) return false
+  const spread = literal.properties.flatMap((property) => (is.isSpreadAssignment(property) ? [property.expression] : []))
+  return spread.some((expression) => {
+    const from = checker.getTypeAtLocation(expression)
+    return !from || isOpen(reader, from, 0)
+  })
+}
+
+function isOpen(reader: Looks, type: TsType, depth: number): boolean {
+  const shape = depth > MAX_SPREADS ? undefined : shapeOf(reader, type)
+  if (!shape || shape.is === 'any' || shape.is === 'object') return true
+  if (shape.is === 'union') return shape.of.some((part) => isOpen(reader, part, depth + 1))
+  return shape.is === 'map' && shape.index !== undefined
+}
+
+/** What the checker calls the type of `{ … }`. */
+const LITERAL = '__object'
+const MAX_SPREADS = 5
 
 function propertiesOf(sync: Sync, checker: Checker, symbols: readonly TsSymbol[]): Array<{ name: string; type: TsType; optional: boolean; method: boolean }> {
   const types = symbols.length === 0 ? [] : checker.getTypeOfSymbol(symbols)
