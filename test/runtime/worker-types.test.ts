@@ -58,6 +58,7 @@ export const deeper = worker('deeper', async (context) => {
   return { ...inner, deep: { ...{ a: 1 }, b: 2 }, ...(context.x ? { x: 'text' } : undefined) }
 })
 export const closed = worker('closed', ({ order }: { order: { id: string } }) => ({ ...order, ok: true }))
+export const maybe = worker('maybe', (context?: { n: number } | null) => (context ? { n: 1 } : undefined))
 export const several = [worker('first', () => [1]), worker('second', () => 'x')]
 `,
     'types/order.ts': 'export interface Order { id: string; lines: Array<{ sku: string }>; note?: string; kind: "small" | "large"; when: Date }\n',
@@ -72,6 +73,7 @@ export const several = [worker('first', () => [1]), worker('second', () => 'x')]
     spread: '{ …: unknown } -> { ok: boolean, …: unknown }',
     deeper: '{ …: unknown } -> { n: number, deep: { a: number, b: number }, x?: string, …: unknown }',
     closed: '{ order: { id: string } } -> { id: string, ok: boolean }',
+    maybe: 'null | { n: number } -> { n: number } | { }',
     first: '{ …: unknown } -> [number]',
     second: '{ …: unknown } -> string',
   })

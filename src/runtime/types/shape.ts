@@ -2,7 +2,7 @@
  * From the types of a TypeScript checker, whichever version it is of, to the types of data: what a function's value is once it has become JSON, and
  * what JSON it can be given. Bounded in depth, members and work; what lies beyond is `unknown`, of which nothing is told.
  */
-import { ANY_MAP, BOOLEAN, listOf, literal, mapOf, NULL, NUMBER, sizeOf, STRING, union, UNKNOWN, type Field, type Type } from '../../definition/types/type.ts'
+import { ANY_MAP, BOOLEAN, listOf, literal, mapOf, NEVER, NULL, NUMBER, sizeOf, STRING, union, UNKNOWN, type Field, type Type } from '../../definition/types/type.ts'
 
 export interface Property<T> {
   name: string
@@ -48,8 +48,10 @@ export function createConverter<T>(shapes: Shapes<T>): (type: T, side: Side) => 
     const conversion: Conversion<T> = { shapes, side, left: MAX_NODES, open: new Set(), done: done[side] }
     const shape = shapes.shape(type)
     const parts = shape.is === 'union' ? shape.of : [type]
-    // No value at all becomes an empty map.
-    return union(...parts.map((part) => (shapes.shape(part).is === 'undefined' ? (side === 'output' ? mapOf({}) : UNKNOWN) : convert(conversion, part, 0))))
+    // No value at all becomes an empty map; nobody is given none.
+    const found = parts.map((part) => (shapes.shape(part).is !== 'undefined' ? convert(conversion, part, 0) : side === 'output' ? mapOf({}) : NEVER))
+    const whole = union(...found)
+    return whole.t === 'never' ? UNKNOWN : whole
   }
 }
 
