@@ -5,11 +5,14 @@ import fc from 'fast-check'
 import { checkWorkflow } from '../../src/definition/check.ts'
 import { createExpressions } from '../../src/definition/expression.ts'
 import { misfitOf } from '../../src/definition/types/fit.ts'
-import { typeOfJson } from '../../src/definition/types/schema-type.ts'
-import { describeType } from '../../src/definition/types/type.ts'
+import type { TypeSources } from '../../src/definition/types/model.ts'
+import { typeOfJson, typeOfSchema } from '../../src/definition/types/schema-type.ts'
+import { describeType, UNKNOWN } from '../../src/definition/types/type.ts'
 import { compile, transition } from '../../src/engine/transition.ts'
 import type { Definition } from '../../src/model/definition.ts'
 import type { RunEvent } from '../../src/model/event.ts'
+import type { Message } from '../../src/model/message.ts'
+import type { Run } from '../../src/engine/run.ts'
 import type { Json, JsonObject } from '../../src/model/json.ts'
 
 const SEED = 20_260_105
@@ -102,18 +105,38 @@ function sampleOf(n: number, id: string, { inLoop, atEnd }: Making): Json {
 
 const expressions = createExpressions()
 
-function runToEnd(definition: Definition, input: JsonObject): RunEvent[] {
+interface Ran {
+  events: RunEvent[]
+  /** What workers were given. */
+  given: Json[]
+}
+
+/** Workers give nothing back. */
+function runToEnd(definition: Definition, input: JsonObject): Ran {
   const compiled = compile(definition, 'sha256:types', expressions)
+  const ran: Ran = { events: [], given: [] }
   let now = 1_000_000
-  let { run, events, wakeAt } = transition(compiled, undefined, [{ type: 'start', id: 'TX-20260103-145632-random', workflow: definition.name, definition: 'sha256:types', input, children: {} }], now)
-  const history = [...events]
-  for (let turns = 0; run && run.phase !== 'done'; turns++) {
-    assert.ok(turns < 100 && wakeAt !== null, 'the run ends')
-    now = Math.max(now, wakeAt ?? now)
-    ;({ run, events, wakeAt } = transition(compiled, run, [{ type: 'tick' }], now))
-    history.push(...events)
+  let run: Run | undefined
+  let wakeAt: number | null = null
+  const tell = (message: Message): void => {
+    const result = transition(compiled, run, [message], now)
+    run = result.run
+    wakeAt = result.wakeAt
+    ran.events.push(...result.events)
+    for (const command of result.commands) {
+      if (command.type !== 'task') continue
+      const { path, token, input: received } = command.task
+      ran.given.push(received)
+      tell({ type: 'outcome', path, token, result: { ok: true, output: {} } })
+    }
   }
-  return history
+  tell({ type: 'start', id: 'TX-20260103-145632-random', workflow: definition.name, definition: 'sha256:types', input, children: {} })
+  for (let turns = 0; run?.phase !== 'done'; turns++) {
+    assert.ok(turns < 100 && wakeAt !== null, 'the run ends')
+    now = Math.max(now, wakeAt)
+    tell({ type: 'tick' })
+  }
+  return ran
 }
 
 /** Mostly empty: what may not have run is mostly read wrongly there. */
@@ -135,7 +158,7 @@ test('a definition without errors never fails on a value, and its result is of i
     }
     accepted++
     for (const input of given) {
-      const events = runToEnd(definition, input as JsonObject)
+      const { events } = runToEnd(definition, input as JsonObject)
       const failed = events.find((event) => event.type === 'step.failed' && event.error.code === 'EXPRESSION')
       assert.equal(failed, undefined, `${JSON.stringify(input)}\n${text}\n${JSON.stringify(failed)}`)
       const ended = events.at(-1)
@@ -146,4 +169,29 @@ test('a definition without errors never fails on a value, and its result is of i
     }
   }), { numRuns: 7_000, seed: SEED })
   assert.ok(accepted > 150 && refused > 500, `${accepted} accepted, ${refused} refused for their types`)
+})
+
+/** What the worker of the last step takes. */
+const NEED = typeOfSchema({ type: 'object', properties: { k0: { type: 'number' }, k1: { type: ['string', 'boolean'] }, maybe: { type: 'number' } }, required: ['k0', 'k1'] })
+const needy: TypeSources = { worker: () => ({ input: NEED, output: UNKNOWN }) }
+
+test('where the context is said to lack what a worker needs, or to have it of another type, every run shows it', () => {
+  let told = 0
+  let shown = 0
+  fc.assert(fc.property(shapes(1), fc.array(inputs, { minLength: 4, maxLength: 4 }), (some, given) => {
+    const making: Making = { ids: [], inLoop: false, atEnd: false }
+    const list = [...steps(making, some), { id: 'last', worker: 'need' }]
+    const text = JSON.stringify({ inputs: INPUTS, steps: list })
+    const { definition } = checkWorkflow({ file: 'workflows/w.json', text })
+    const { problems } = checkWorkflow({ file: 'workflows/w.json', text }, needy)
+    if (!definition || !problems.some(({ code }) => code === 'MAG1070' || code === 'MAG1071')) return
+    told++
+    for (const input of given) {
+      for (const received of runToEnd(definition, input as JsonObject).given) {
+        shown++
+        assert.ok(misfitOf(typeOfJson(received), NEED, 'part'), `${JSON.stringify(input)}\n${text}\n${JSON.stringify(problems)}\ngave ${JSON.stringify(received)}, which fits`)
+      }
+    }
+  }), { numRuns: 3_000, seed: SEED + 1 })
+  assert.ok(told > 100 && shown > 100, `${told} told, ${shown} shown`)
 })
