@@ -4,7 +4,7 @@ import type { ErrorInfo } from '../model/error.ts'
 import type { Message } from '../model/message.ts'
 import { attemptFailed, failIf, schedule } from './attempts.ts'
 import { endRun, failStep } from './ending.ts'
-import { patch } from './evolve-step.ts'
+import { change } from './run.ts'
 import { find } from './frame.ts'
 import { pushAll } from './begin.ts'
 import { emit, emitSettled, stateOf, type Turn } from './turn.ts'
@@ -17,7 +17,7 @@ export function onGate(turn: Turn, message: Extract<Message, { type: 'gate' }>):
   const { answer } = message
   if (answer.pass) {
     // Not an event: the one that follows says it.
-    patch(turn.draft, step.no, { passed: true })
+    change(turn.draft, step.no, { passed: true })
     return schedule(turn, step)
   }
   const { attempt } = stateOf(turn, step)

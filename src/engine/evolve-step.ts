@@ -5,7 +5,7 @@ import { isContainer, type CompiledStep } from './layout.ts'
 import { afterOf, carryOf, contextOf } from './contexts.ts'
 import { insert, lookup } from './dict.ts'
 import { at, openFrame } from './frame.ts'
-import { LIVE, type Draft, type EachState, type StepState } from './run.ts'
+import { change, LIVE, type Draft, type EachState, type StepState } from './run.ts'
 import { addTimer, type TimerKind } from './timers.ts'
 import { get, push, set, vectorOf } from './vector.ts'
 
@@ -24,17 +24,17 @@ export function evolveStep(compiled: Compiled, draft: Draft, event: StepEvent): 
     case 'step.started':
       return update(draft, step, { status: 'running' })
     case 'step.aborting':
-      return patch(draft, step.no, { aborting: true })
+      return change(draft, step.no, { aborting: true })
     case 'step.ending':
-      return patch(draft, step.no, { ending: event.error })
+      return change(draft, step.no, { ending: event.error })
     case 'step.progress':
       return
     case 'step.iterated':
-      patch(draft, step.no, { carry: carryOf(draft, state) })
+      change(draft, step.no, { carry: carryOf(draft, state) })
       openFrame(draft, step.no, event.index)
       return
     case 'step.child_undo':
-      if (state.child) patch(draft, step.no, { child: { ...state.child, undo: event.items } })
+      if (state.child) change(draft, step.no, { child: { ...state.child, undo: event.items } })
       for (const item of event.items) draft.childUndos = insert(draft.childUndos, `${event.path}/${item.path}`, { item, undo: undefined })
       return
     case 'step.opened':
@@ -157,7 +157,7 @@ function settle(compiled: Compiled, draft: Draft, step: CompiledStep, event: Set
   for (const no of step.dependents) {
     // One that was kept by a retry has begun long ago.
     const { unmet } = get(draft.steps, no)
-    if (unmet > 0) patch(draft, no, { unmet: unmet - 1 })
+    if (unmet > 0) change(draft, no, { unmet: unmet - 1 })
   }
   if (step.parent < 0) draft.open--
   else settleInside(draft, step, event)
@@ -165,9 +165,9 @@ function settle(compiled: Compiled, draft: Draft, step: CompiledStep, event: Set
 
 function settleInside(draft: Draft, step: CompiledStep, event: Settling): void {
   const around = get(draft.steps, step.parent)
-  const change: { open: number; each?: EachState } = { open: around.open - 1 }
-  if (around.each && step.element >= 0) change.each = withElement(around.each, step.element, event)
-  patch(draft, step.parent, change)
+  const inside: { open: number; each?: EachState } = { open: around.open - 1 }
+  if (around.each && step.element >= 0) inside.each = withElement(around.each, step.element, event)
+  change(draft, step.parent, inside)
 }
 
 function withElement(each: EachState, index: number, event: Settling): EachState {
@@ -184,25 +184,26 @@ function timer(draft: Draft, kind: TimerKind, due: number, no: number): void {
 }
 
 /** Changes a step and keeps the counts of what is in flight, here and in every container around it. */
-export function update(draft: Draft, step: CompiledStep, change: Partial<StepState>): void {
+export function update(draft: Draft, step: CompiledStep, by: Partial<StepState>): void {
   const before = get(draft.steps, step.no)
-  const after = { ...before, ...change }
-  draft.steps = set(draft.steps, step.no, after)
-  draft.tasks += (after.token === 0 ? 0 : 1) - (before.token === 0 ? 0 : 1)
-  draft.gating += (after.gate === 0 ? 0 : 1) - (before.gate === 0 ? 0 : 1)
+  const was = { task: before.token === 0 ? 0 : 1, gate: before.gate === 0 ? 0 : 1, live: LIVE.has(before.status) ? 1 : 0, child: inFlight(before) }
+  change(draft, step.no, by)
+  const after = get(draft.steps, step.no)
+  draft.tasks += (after.token === 0 ? 0 : 1) - was.task
+  draft.gating += (after.gate === 0 ? 0 : 1) - was.gate
   if (isContainer(step)) return
-  const delta = (LIVE.has(after.status) ? 1 : 0) - (LIVE.has(before.status) ? 1 : 0)
-  if (after.child !== undefined || before.child !== undefined) draft.childCount += (inFlight(after) ? 1 : 0) - (inFlight(before) ? 1 : 0)
+  draft.childCount += inFlight(after) - was.child
+  const delta = (LIVE.has(after.status) ? 1 : 0) - was.live
   if (delta === 0) return
   draft.live += delta
-  for (let no = step.parent; no >= 0; no = get(draft.steps, no).step.parent) patch(draft, no, { live: get(draft.steps, no).live + delta })
+  for (let no = step.parent; no >= 0; ) {
+    const around = get(draft.steps, no)
+    change(draft, no, { live: around.live + delta })
+    no = around.step.parent
+  }
 }
 
 /** A child that has not ended. */
-function inFlight({ child, status }: StepState): boolean {
-  return child !== undefined && status === 'running'
-}
-
-export function patch(draft: Draft, no: number, change: Partial<StepState>): void {
-  draft.steps = set(draft.steps, no, { ...get(draft.steps, no), ...change })
+function inFlight({ child, status }: StepState): number {
+  return child !== undefined && status === 'running' ? 1 : 0
 }

@@ -3,9 +3,9 @@ import type { RunEvent } from '../model/event.ts'
 import type { Compiled } from './compile.ts'
 import { insert, lookup } from './dict.ts'
 import { at } from './frame.ts'
-import type { Draft, UndoState } from './run.ts'
+import { change, type Draft, type UndoState } from './run.ts'
 import { addTimer } from './timers.ts'
-import { get, set } from './vector.ts'
+import { get } from './vector.ts'
 
 export function evolveUndo(compiled: Compiled, draft: Draft, event: RunEvent): void {
   if (!('path' in event) || event.path === undefined) return
@@ -16,7 +16,7 @@ export function evolveUndo(compiled: Compiled, draft: Draft, event: RunEvent): v
   const undo = next(draft, { path, no }, before, event)
   if (!undo) return
   if (own) draft.childUndos = insert(draft.childUndos, path, { item: own.item, undo })
-  else draft.steps = set(draft.steps, no, { ...get(draft.steps, no), undo })
+  else change(draft, no, { undo })
   draft.tasks += (undo.token === 0 ? 0 : 1) - (before?.token ? 1 : 0)
 }
 

@@ -11,9 +11,8 @@ import { evolveStep } from './evolve-step.ts'
 import { evolveUndo } from './evolve-undo.ts'
 import { at } from './frame.ts'
 import { retried } from './generations.ts'
-import { emptyRun, type Draft, type Run } from './run.ts'
+import { change, emptyRun, type Draft, type Run } from './run.ts'
 import { addTimer } from './timers.ts'
-import { get, set } from './vector.ts'
 
 export { contextOf, emptyRun }
 
@@ -107,7 +106,7 @@ function grace(compiled: Compiled, draft: Draft, event: EventOf<'run.grace'>): v
 }
 
 function patchDue(draft: Draft, no: number, dueAt: number): void {
-  draft.steps = set(draft.steps, no, { ...get(draft.steps, no), dueAt })
+  change(draft, no, { dueAt })
 }
 
 function begin(compiled: Compiled, draft: Draft, event: EventOf<'run.started'>): void {

@@ -1,8 +1,8 @@
 /** Frames: the states of one element or iteration, side by side in the run's vector; and steps found by path or id. */
 import { invariant } from '../model/error.ts'
 import { instantiate, listFrom, type Compiled, type CompiledList, type CompiledStep } from './compile.ts'
-import type { Draft, Run, StepState } from './run.ts'
-import { get, push, set, vectorOf } from './vector.ts'
+import { change, type Draft, type Run, type StepState } from './run.ts'
+import { get, push, vectorOf } from './vector.ts'
 
 export function stepAt(run: Run, no: number): CompiledStep {
   return get(run.steps, no).step
@@ -46,10 +46,13 @@ export function openFrame(draft: Draft, no: number, index: number): number {
   const { body } = state.step
   invariant(body, `${state.step.path} has no elements`)
   const base = draft.steps.length
-  for (const inner of instantiate(body, state.step, index, base)) draft.steps = push(draft.steps, inner.generation === state.generation ? inner : { ...inner, generation: state.generation })
+  for (const inner of instantiate(body, state.step, index, base)) {
+    draft.fresh.add(draft.steps.length)
+    draft.steps = push(draft.steps, inner.generation === state.generation ? inner : { ...inner, generation: state.generation })
+  }
   const frames = state.frames ? push(state.frames, base) : vectorOf([base])
   const opened = body.lists[0]?.steps.length ?? 0
-  draft.steps = set(draft.steps, no, { ...state, frames, open: state.open + opened })
+  change(draft, no, { frames, open: state.open + opened })
   return base
 }
 

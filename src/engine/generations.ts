@@ -4,7 +4,7 @@ import type { Compiled } from './compile.ts'
 import { EMPTY_DICT } from './dict.ts'
 import { at, find, openLists, stepAt } from './frame.ts'
 import { isContainer, type CompiledStep } from './layout.ts'
-import { newStep, SETTLED, type Draft, type Run, type StepState } from './run.ts'
+import { change, newStep, SETTLED, type Draft, type Run, type StepState } from './run.ts'
 import { addTimer } from './timers.ts'
 import { each, get, set } from './vector.ts'
 
@@ -94,6 +94,7 @@ export function retried(compiled: Compiled, draft: Draft, event: EventOf<'run.re
       // What was undone is done a second time: its idempotency key must not find the first.
       const generation = isUndone(state) ? event.generation : state.generation
       draft.steps = set(draft.steps, inner, newStep(state.step, 0, generation))
+      draft.fresh.add(inner)
     }
   }
   for (const path of event.reopened) reopen(draft, at(compiled, draft, path).no)
@@ -103,18 +104,18 @@ export function retried(compiled: Compiled, draft: Draft, event: EventOf<'run.re
 
 function reopen(draft: Draft, no: number): void {
   const state = get(draft.steps, no)
-  draft.steps = set(draft.steps, no, {
-    ...state, status: 'running', ending: undefined, error: undefined, settledSeq: 0, settledAt: 0, live: 0, dueAt: 0, deadlineAt: 0, undo: undefined,
+  change(draft, no, {
+    status: 'running', ending: undefined, error: undefined, settledSeq: 0, settledAt: 0, live: 0, dueAt: 0, deadlineAt: 0, undo: undefined,
     continued: false, each: state.each && { ...state.each, failed: 0, error: undefined },
   })
 }
 
 function recount(draft: Draft, no: number): void {
   const state = get(draft.steps, no)
-  if (state.status === 'pending') draft.steps = set(draft.steps, no, { ...state, unmet: unsettled(draft, state.step.needs) })
+  if (state.status === 'pending') change(draft, no, { unmet: unsettled(draft, state.step.needs) })
   else if (state.status === 'running' && isContainer(state.step)) {
     const open = openLists(state).reduce((sum, list) => sum + unsettled(draft, list.steps), 0)
-    draft.steps = set(draft.steps, no, { ...state, open })
+    change(draft, no, { open })
   }
 }
 

@@ -2,7 +2,7 @@
 import type { UndoItem } from '../model/event.ts'
 import type { Json } from '../model/json.ts'
 import type { Compiled } from './compile.ts'
-import { SETTLED, type Run } from './run.ts'
+import { draftOf, SETTLED, type Run } from './run.ts'
 import { newTurn } from './turn.ts'
 import { undoItems } from './undo.ts'
 import { each, get } from './vector.ts'
@@ -35,5 +35,5 @@ export function gateSlots(run: Run): Set<string> {
 
 /** `children`: completed ones, which are to be asked as well. */
 export function undoOf(compiled: Compiled, run: Run): { items: UndoItem[]; children: Array<{ path: string; run: string }> } {
-  return undoItems(newTurn(compiled, { ...run }, 0))
+  return undoItems(newTurn(compiled, draftOf(run), 0))
 }

@@ -8,7 +8,7 @@ import type { CompiledStep } from './layout.ts'
 import type { Context } from './context.ts'
 import { EMPTY_DICT, type Dict } from './dict.ts'
 import type { Timers } from './timers.ts'
-import { vectorOf, type Vector } from './vector.ts'
+import { get, set, vectorOf, type Vector } from './vector.ts'
 
 export type StepStatus =
   | 'pending' | 'queued' | 'running' | 'retrying' | 'sleeping' | 'waiting' | 'in_doubt'
@@ -158,8 +158,11 @@ export interface Run {
   readonly final: FinalState | undefined
 }
 
-/** A run while one transition works on it: its own copy, whose parts are still never changed in place. */
-export type Draft = { -readonly [K in keyof Run]: Run[K] }
+/**
+ * A run while one transition works on it: its own copy. `fresh` are the states that were copied in this very turn: those, and
+ * only those, are changed in place, so that a thousand events of one turn copy what they touch once.
+ */
+export type Draft = { -readonly [K in keyof Run]: Run[K] } & { fresh: Set<number> }
 
 export const SETTLED: ReadonlySet<StepStatus> = new Set<StepStatus>(['completed', 'failed', 'skipped', 'cancelled'])
 /** In flight: something will still be heard of it. */
@@ -181,8 +184,24 @@ export function emptyRun(id: string): Draft {
     id, workflow: '', definition: '', key: undefined, input: {}, env: {}, startedAt: 0, lastAt: 0, parent: undefined, children: {}, generation: 1,
     paused: false, gate: 0, slot: undefined, seq: 0, phase: 'main', cause: undefined, error: undefined, output: undefined, steps: NO_STEPS, open: 0,
     live: 0, tasks: 0, childCount: 0, gating: 0, signals: [], signalIds: [], waits: EMPTY_DICT, timers: null, timeoutAt: 0, graceAt: 0, toUndo: [],
-    undoNext: 0, undoing: undefined, childUndos: EMPTY_DICT, undone: 0, undoFailed: 0, sectionEnding: false, sectionFailed: false, warnings: 0, final: undefined,
+    undoNext: 0, undoing: undefined, childUndos: EMPTY_DICT, undone: 0, undoFailed: 0, sectionEnding: false, sectionFailed: false, warnings: 0, final: undefined, fresh: new Set(),
   }
+}
+
+/** The run as a draft of its own. */
+export function draftOf(run: Run): Draft {
+  return { ...run, fresh: new Set() }
+}
+
+/** Changes a step's state. What was read of the state before must not be read again: it may be the same object. */
+export function change(draft: Draft, no: number, by: Partial<StepState>): void {
+  const before = get(draft.steps, no)
+  if (draft.fresh.has(no)) {
+    Object.assign(before, by)
+    return
+  }
+  draft.steps = set(draft.steps, no, Object.assign({ ...before }, by))
+  draft.fresh.add(no)
 }
 
 const NO_STEPS: Vector<StepState> = vectorOf<StepState>([])

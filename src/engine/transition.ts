@@ -20,7 +20,7 @@ import { find, stepAt } from './frame.ts'
 import { gateRun, pushHeads } from './gates.ts'
 import { asText } from './inputs.ts'
 import { advance } from './phases.ts'
-import type { Run } from './run.ts'
+import { draftOf, type Run } from './run.ts'
 import { evaluate, expressionError } from './scope.ts'
 import { emit, newTurn, stateOf, type Turn } from './turn.ts'
 import { onUndoOutcome, undoAt } from './undo.ts'
@@ -48,7 +48,7 @@ export interface Transition {
  * @param now epoch ms
  */
 export function transition(compiled: Compiled, run: Run | undefined, messages: readonly Message[], now: number): Transition {
-  const turn = newTurn(compiled, run ? { ...run } : emptyRun(''), now)
+  const turn = newTurn(compiled, run ? draftOf(run) : emptyRun(''), now)
   for (const message of messages) {
     handle(turn, message)
     settleAll(turn)
@@ -56,6 +56,8 @@ export function transition(compiled: Compiled, run: Run | undefined, messages: r
   guardHistory(turn)
   const { timer, timers } = nextTimer(turn)
   turn.draft.timers = timers
+  // The next turn may change none of these in place.
+  turn.draft.fresh = new Set()
   return { run: turn.draft, events: turn.events, commands: turn.commands, wakeAt: timer?.at ?? null }
 }
 
@@ -190,7 +192,7 @@ function guardHistory(turn: Turn): void {
 export function recover(compiled: Compiled, id: string, events: readonly RunEvent[]): { run: Run; wakeAt: number | null } {
   const run = fold(compiled, id, events)
   invariant(run.seq === (events.at(-1)?.seq ?? 0), 'a folded run stands at its last event')
-  const { timer } = nextTimer(newTurn(compiled, { ...run }, 0))
+  const { timer } = nextTimer(newTurn(compiled, draftOf(run), 0))
   return { run, wakeAt: timer?.at ?? null }
 }
 
