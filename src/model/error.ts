@@ -31,6 +31,9 @@ export interface MagErrorOptions {
   details?: unknown
 }
 
+/** The package is several bundles, each with a class of its own: what makes one of them is this mark. */
+const MARK = Symbol.for('multiagents.error')
+
 /** A refusal that names what, why and what to do next. A user's mistake, never a fault in mag. */
 export class MagError extends Error {
   readonly code: string
@@ -47,6 +50,14 @@ export class MagError extends Error {
     this.exitCode = options.exitCode ?? 2
     this.location = options.location
     this.details = options.details
+  }
+
+  get [MARK](): true {
+    return true
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && MARK in value
   }
 }
 

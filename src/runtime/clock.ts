@@ -1,4 +1,6 @@
 /** Time, timers and randomness: the only file that may ask the machine for them, so that tests can give their own. */
+import { closeSync, openSync, readSync } from 'node:fs'
+
 export type Cancel = () => void
 
 export interface Clock {
@@ -16,9 +18,15 @@ const LONGEST_MS = 2_147_483_647
 
 export const systemClock: Clock = {
   now: () => Date.now(),
-  monotonic: () => performance.now(),
+  monotonic,
   setTimer,
   random,
+}
+
+/** `performance` would be loaded first, which takes a millisecond. */
+function monotonic(): number {
+  const [seconds, nanoseconds] = process.hrtime()
+  return seconds * 1_000 + nanoseconds / 1e6
 }
 
 function setTimer(ms: number, fn: () => void): Cancel {
@@ -27,10 +35,10 @@ function setTimer(ms: number, fn: () => void): Cancel {
     return () => clearTimeout(timer)
   }
   // Measured against the clock at each leg, so that legs of 24 days do not add up their delays.
-  const end = performance.now() + ms
+  const end = monotonic() + ms
   let timer = setTimeout(leg, LONGEST_MS)
   function leg(): void {
-    const left = end - performance.now()
+    const left = end - monotonic()
     if (left <= 0) return fn()
     timer = setTimeout(leg, Math.min(left, LONGEST_MS))
   }
@@ -42,11 +50,27 @@ let page = new Uint8Array(0)
 let used = 0
 
 function random(bytes: number): Uint8Array {
-  if (bytes > 256) return globalThis.crypto.getRandomValues(new Uint8Array(bytes))
+  if (bytes > 256) return drawn(bytes)
   if (used + bytes > page.length) {
-    page = globalThis.crypto.getRandomValues(new Uint8Array(1_024))
+    page = drawn(1_024)
     used = 0
   }
   used += bytes
   return page.slice(used - bytes, used)
+}
+
+/** From where the crypto library has them, too; loading that takes 6 ms. */
+function drawn(bytes: number): Uint8Array<ArrayBuffer> {
+  const drawn = new Uint8Array(bytes)
+  try {
+    const fd = openSync('/dev/urandom', 'r')
+    try {
+      if (readSync(fd, drawn, 0, bytes, null) === bytes) return drawn
+    } finally {
+      closeSync(fd)
+    }
+  } catch {
+    // Not every system has it.
+  }
+  return globalThis.crypto.getRandomValues(drawn)
 }

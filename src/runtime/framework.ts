@@ -5,7 +5,7 @@
 import { resolve } from 'node:path'
 import type { Backend } from '../backend/backend.ts'
 import { openBackend } from '../backend/open.ts'
-import { allSteps, childrenOf, type Definition } from '../model/definition.ts'
+import { allSteps, childrenOf, workersOf, type Definition } from '../model/definition.ts'
 import { MagError } from '../model/error.ts'
 import type { RunEvent } from '../model/event.ts'
 import type { Message } from '../model/message.ts'
@@ -94,6 +94,8 @@ interface Parts {
   projectDir: string
   backend: Backend
   definitions: Map<string, PinnedDefinition>
+  /** By the name of the workflow that may start them. */
+  children: Map<string, Map<string, PinnedDefinition>>
   workers: Map<string, LoadedWorker>
   listeners: Set<(event: StepEvent) => void>
   started: Set<string>
@@ -110,7 +112,7 @@ export async function createFramework(options: FrameworkOptions = {}): Promise<F
   }
   const backend = await openBackend(options.store ?? 'memory:', { now: () => systemClock.now(), projectDir })
   const parts: Parts = {
-    options, projectDir, backend, definitions, workers: new Map(), listeners: new Set(), started: new Set(), session: undefined,
+    options, projectDir, backend, definitions, children: new Map(), workers: new Map(), listeners: new Set(), started: new Set(), session: undefined,
   }
   await loadFolders(parts)
   const close = () => closeAll(parts)
@@ -249,7 +251,8 @@ async function execute(parts: Parts, name: string, input: JsonObject, key: strin
   if (!checked) {
     throw new MagError('MAG2001', `no workflow named "${name}" was given to createFramework`, { exitCode: 6, hint: `there are: ${[...parts.definitions.keys()].join(', ') || 'none'}` })
   }
-  const children = childrenAmong(parts, checked)
+  const children = parts.children.get(name) ?? childrenAmong(parts, checked)
+  parts.children.set(name, children)
   for (const { definition } of [checked, ...children.values()]) requireWorkers(parts, definition)
   const { checkInput } = await import('../definition/input.ts')
   const result = checkInput(checked.definition, plainInput(name, input))
@@ -288,8 +291,14 @@ function childrenAmong(parts: Parts, root: PinnedDefinition): Map<string, Pinned
   return found
 }
 
+/** Worked out once for each definition, not at each start. */
+const namesIn = new WeakMap<Definition, Set<string>>()
+
 /** Refused before the first step runs (S19), naming worker and step. */
 function requireWorkers(parts: Parts, definition: Definition): void {
+  const names = namesIn.get(definition) ?? workersOf(definition)
+  namesIn.set(definition, names)
+  if ([...names].every((name) => parts.workers.has(name))) return
   const missing = allSteps(definition).flatMap(({ id, kind, compensate }) => {
     const wanted = [...(kind.type === 'worker' ? [kind.worker] : []), ...(compensate ? [compensate.worker] : [])]
     return wanted.filter((name) => !parts.workers.has(name)).map((name) => `step "${id}" needs worker "${name}"`)

@@ -5,7 +5,6 @@
 import { accessSync, constants, mkdirSync, type Stats, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import type { MagError } from '../../model/error.ts'
 import { corruptError, fullError, isBusy, readOnlyError, storeError, toStoreError } from './fault.ts'
@@ -35,7 +34,8 @@ export async function openFile({ path, readOnly }: OpenFile): Promise<DatabaseSy
       if (db?.isOpen) db.close()
       if (!isBusy(error) || attempt === OPEN_ATTEMPTS) throw toStoreError(error, path)
     }
-    await sleep(10 + attempt)
+    // Loaded where it is needed at all: a start has no time for it.
+    await (await import('node:timers/promises')).setTimeout(10 + attempt)
   }
 }
 

@@ -28,6 +28,9 @@ const PRUNE_AFTER_MS = 3_600_000
 const PRUNE = `DELETE FROM process WHERE lease_until < ? AND NOT EXISTS (SELECT 1 FROM run WHERE run.owner = process.no AND run.open = 1)
   AND NOT EXISTS (SELECT 1 FROM task WHERE task.holder = process.no)`
 
+/** See Writer.write. */
+const NOT_DURABLE = { durable: false }
+
 export interface SqliteOptions {
   path: string
   now: Now
@@ -65,8 +68,8 @@ class SqliteBackend implements Backend {
     this.#watcher = new Watcher(writer)
   }
 
-  #write<T>(work: () => T): Promise<T> {
-    return this.#closed ? Promise.reject(closedError(this.location)) : this.#writer.write(work)
+  #write<T>(work: () => T, how?: { durable: boolean }): Promise<T> {
+    return this.#closed ? Promise.reject(closedError(this.location)) : this.#writer.write(work, how)
   }
 
   async join(info: ProcessInfo, leaseMs: number): Promise<Owner> {
@@ -78,7 +81,7 @@ class SqliteBackend implements Backend {
       const insert = this.#writer.statement("INSERT INTO process(info, joined_at, lease_until, state, busy) VALUES (?, ?, ?, 'live', 0)")
       const epoch = Number(insert.run(text, now, now + leaseMs).lastInsertRowid)
       return { id: processId(epoch), epoch }
-    })
+    }, NOT_DURABLE)
   }
 
   async renew(owner: Owner, leaseMs: number, busy: number): Promise<boolean> {
@@ -87,13 +90,13 @@ class SqliteBackend implements Backend {
       const update = this.#writer.statement('UPDATE process SET lease_until = ?, busy = ? WHERE no = ?')
       update.run(this.#writer.now() + leaseMs, busy, owner.epoch)
       return true
-    })
+    }, NOT_DURABLE)
   }
 
   async leave(owner: Owner): Promise<void> {
     return this.#write(() => {
       if (this.#commits.live(owner)) this.#end(owner.epoch, 'left')
-    })
+    }, NOT_DURABLE)
   }
 
   #end(no: number, state: 'left' | 'fenced'): void {
@@ -252,7 +255,7 @@ class SqliteBackend implements Backend {
 
   async appendLogs(lines: LogLine[]): Promise<void> {
     if (lines.length === 0) return
-    return this.#write(() => this.#logs.append(lines))
+    return this.#write(() => this.#logs.append(lines), NOT_DURABLE)
   }
 
   async logs(runId: string, query: { path?: string; after?: number; limit: number }): Promise<Array<LogLine & { no: number }>> {

@@ -17,6 +17,7 @@ const IDENTITY_CHECK_MS = 1_000
 const IDLE_CHECKPOINT_MS = 1_000
 
 interface Write {
+  durable: boolean
   work: () => unknown
   resolve: (value: never) => void
   reject: (error: unknown) => void
@@ -75,9 +76,13 @@ export class Writer {
     }
   }
 
-  write<T>(work: () => T): Promise<T> {
+  /**
+   * `durable: false`: committed, but without waiting for the disk; the next durable commit makes it so. For what a power cut
+   * makes pointless anyway: leases and goodbyes of processes that are gone then, and log lines.
+   */
+  write<T>(work: () => T, { durable = true }: { durable?: boolean } = {}): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.#queue.push({ work, resolve, reject, result: undefined, refusal: undefined })
+      this.#queue.push({ durable, work, resolve, reject, result: undefined, refusal: undefined })
       if (this.#scheduled) return
       this.#scheduled = true
       setImmediate(this.#flush)
@@ -98,13 +103,17 @@ export class Writer {
 
   #run(group: Write[]): void {
     let failure: unknown
+    const quick = !group.some((write) => write.durable) && this.db.isOpen
     try {
+      if (quick) this.db.exec('PRAGMA synchronous = NORMAL')
       this.#begin()
       for (const write of group) this.#perform(write)
       this.statement('COMMIT').run()
     } catch (error) {
       failure = error
       this.#undo(error)
+    } finally {
+      if (quick && this.db.isOpen) this.db.exec('PRAGMA synchronous = FULL')
     }
     if (failure === undefined) return this.#settle(group)
     if (group.length > 1 && !isStoreFault(failure) && !(failure instanceof MagError)) {
