@@ -3,6 +3,7 @@ import type { Backend } from '../backend/backend.ts'
 import type { MagError } from '../model/error.ts'
 import type { RunEvent } from '../model/event.ts'
 import type { Clock } from './clock.ts'
+import { isPassing } from './held.ts'
 
 /** A backend's hint may be missed; a watched run is read at least this often. */
 const POLL_MS = 1_000
@@ -64,7 +65,8 @@ export function createFollower(backend: Backend, clock: Clock): Follower {
         }
       } while (watch.again)
     } catch (error) {
-      watch.done(error)
+      // The next poll reads on.
+      if (!isPassing(error)) watch.done(error)
     } finally {
       watch.reading = false
     }

@@ -4,13 +4,19 @@ import type { Clock } from './clock.ts'
 
 const AGAIN_MS = 500
 
-/** A full disk or a busy store passes; whatever else it says is the caller's to deal with. */
+const PASSING = new Set(['STORE_FULL', 'STORE_BUSY', 'STORE_UNREACHABLE', 'STORE_UNCONFIRMED'])
+
+/** A full disk, a busy store or a lost connection passes; whatever else the store says is the caller's to deal with. */
+export function isPassing(error: unknown): error is MagError {
+  return error instanceof MagError && PASSING.has(error.code)
+}
+
 export async function untilDone<T>(clock: Clock, stopped: () => boolean, work: () => Promise<T>): Promise<T | undefined> {
   while (!stopped()) {
     try {
       return await work()
     } catch (error) {
-      if (!(error instanceof MagError) || (error.code !== 'STORE_FULL' && error.code !== 'STORE_BUSY')) throw error
+      if (!isPassing(error)) throw error
       await new Promise<void>((resolve) => clock.setTimer(AGAIN_MS, resolve))
     }
   }

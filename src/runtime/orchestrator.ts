@@ -12,6 +12,7 @@ import {
   commitOf, isParked, newActive, patchOf, reject, stoppedError, storeError, type Active, type Core, type OrchestratorOptions, type StartResult, type Work,
 } from './active.ts'
 import { cancelAll, carryOut } from './commands.ts'
+import { isPassing } from './held.ts'
 import { load } from './load.ts'
 import type { StartRequest } from './start-request.ts'
 import { createWakes } from './wakes.ts'
@@ -298,7 +299,7 @@ async function checkWritten(core: Core, work: Work, answer: MagError | CommitRes
 function reported(core: Core, cause: unknown): void {
   if (core.stopped) return
   const error = storeError(cause)
-  const fatal = error.code !== 'STORE_FULL' && error.code !== 'STORE_BUSY'
+  const fatal = !isPassing(error)
   if (fatal) {
     core.failed = true
     abandon(core)

@@ -15,6 +15,7 @@ import { systemClock, type Clock } from './clock.ts'
 import { createChildren } from './children.ts'
 import { createFollower } from './follow.ts'
 import { createGates } from './gates.ts'
+import { isPassing } from './held.ts'
 import type { LoadedWorker } from './loader/loader.ts'
 import { createLogBuffer } from './log-buffer.ts'
 import { createOrchestrator, type Orchestrator } from './orchestrator.ts'
@@ -120,7 +121,12 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     }),
     onLog: (line) => logs.add(masker.line(line)),
   })
-  const onError = (error: unknown): void => (stopped ? undefined : fail(asStoreError(error)))
+  const onError = (error: unknown): void => {
+    if (stopped) return
+    // The next look comes by itself.
+    if (isPassing(error)) options.onHeld?.(error)
+    else fail(asStoreError(error))
+  }
   const gates = createGates({
     backend, clock, onError, owns: (runId) => orchestrator.owns(runId), deliver: (runId, message) => void orchestrator.deliver(runId, message),
   })
@@ -149,7 +155,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     if (stopped) return
     for (const item of await backend.inbox(owner, 1_000)) await orchestrator.deliver(item.runId, item.message, item.id)
   }
-  const look = () => void inbox().catch((error: unknown) => (stopped ? undefined : fail(asStoreError(error))))
+  const look = () => void inbox().catch(onError)
   const unwatch = backend.watch(look)
   const polls = repeat(clock, INBOX_POLL_MS, look)
   const renewals = repeat(clock, LEASE_MS / 3, () => {

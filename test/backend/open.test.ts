@@ -23,12 +23,12 @@ test('memory needs no path', async () => {
 })
 
 test('what is no store is a mistake of the user\'s', async () => {
-  for (const url of ['', 'mag.db', 'sqlite:', 'postgres://x', 'sqlite:a\0b']) {
+  for (const url of ['', 'mag.db', 'sqlite:', 'postgres://x', 'valkey://h', 'sqlite:a\0b']) {
     await assert.rejects(() => openBackend(url, options), { code: 'STORE_URL', exitCode: 2, hint: /sqlite:\.mag\/mag\.db/ })
   }
-  for (const url of ['redis://localhost', 'rediss://u:secret@h', 'valkey://h']) {
+  for (const url of ['redis:', 'redis://', 'rediss://u:secret@h:x', 'redis://u:secret@h,g', 'redis://u:secret@h/0?surprise=1', 'redis+sentinel://u:secret@h', 'redis+cluster://u:secret@h/1', 'tls://u:secret@h']) {
     await assert.rejects(() => openBackend(url, options), (error: Error & { code?: string; exitCode?: number }) => {
-      assert.deepEqual([error.code, error.exitCode], ['STORE_UNSUPPORTED', 2])
+      assert.deepEqual([error.code, error.exitCode], ['STORE_URL', 2], url)
       assert.ok(!error.message.includes('secret'))
       return true
     })
