@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Cluster, Redis } from 'ioredis'
-import { MagError } from '../../model/error.ts'
+import type { MagError } from '../../model/error.ts'
 import { closedError } from '../common.ts'
 import type { Address } from './address.ts'
 import { isNoScript, isPassing, refusal, toRefusal, unreachable } from './fault.ts'
@@ -57,19 +57,16 @@ export class Connection {
   static async open(address: Address, { seed, patienceMs = PATIENCE_MS, retryMs = RETRY_MS }: ConnectionOptions): Promise<Connection> {
     const state = { opened: false, seed, retryMs }
     const client = await createClient(address, state)
-    let last: unknown
-    client.on('error', (error: unknown) => {
-      last = error
-    })
+    const errors: unknown[] = []
+    const note = (error: unknown) => void (errors.length < 20 && errors.push(error))
+    client.on('error', note)
     // A Cluster tells why a node was not reached beside its own summary.
-    client.on('node error', (error: unknown) => {
-      last = error
-    })
+    client.on('node error', note)
     try {
       await within(CONNECT_MS, client.connect().then(() => client.call('PING')))
     } catch (error) {
       client.disconnect()
-      throw connectError(last ?? error, address.location)
+      throw connectError([...errors, error], address)
     }
     state.opened = true
     return new Connection(client, address, patienceMs)
@@ -228,8 +225,14 @@ function within<T>(ms: number, work: Promise<T>): Promise<T> {
   })
 }
 
-function connectError(error: unknown, location: string): MagError {
-  if (error instanceof MagError) return error
-  const refused = toRefusal(error, location)
-  return refused.code === 'STORE_IO' ? unreachable(location, error) : refused
+/** Of all that was said while connecting, the first that says why. */
+function connectError(errors: unknown[], { location, tls }: Address): MagError {
+  const refusals = errors.map((error) => toRefusal(error, location))
+  const telling = refusals.find(({ code }) => code !== 'STORE_UNREACHABLE' && code !== 'STORE_IO')
+  if (telling) return telling
+  const [first] = errors
+  const refused = unreachable(location, first)
+  const spoke = !/refused|no such host/.test(refused.message)
+  if (tls && spoke) return refusal('STORE_TLS', `${location} does not answer in TLS`, 'if it speaks plain text, write redis://', first)
+  return spoke ? refusal(refused.code, refused.message, 'is it running there, and does it want TLS (rediss://)? Look with: mag doctor', first) : refused
 }

@@ -48,7 +48,7 @@ export function toRefusal(error: unknown, location: string): MagError {
   if (TLS.test(code) || /wrong version number|altname|certificate/i.test(text)) {
     return refusal('STORE_TLS', `no trusted TLS connection to ${location}: ${text.slice(0, 160)}`, 'check rediss:// or redis://, the host\'s name in the certificate, and ?ca=<file> for a CA of your own', error)
   }
-  if (/Protocol error|reply type byte/i.test(text)) {
+  if (/Unknown RESP type|Protocol error/i.test(text)) {
     return refusal('STORE_NOT_REDIS', `what answers at ${location} is not a Redis`, 'check host and port', error)
   }
   if (isFull(error)) return refusal('STORE_FULL', `the memory of Redis at ${location} is full`, 'raise maxmemory or remove old runs; what was acknowledged is safe', error)
