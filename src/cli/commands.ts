@@ -30,6 +30,14 @@ export const COMMANDS: readonly CommandSpec[] = [
     run: async () => (await import('./commands/run.ts')).run,
   },
   {
+    name: 'serve', group: 'Run', summary: 'drive runs and serve steps until stopped', options: [
+      { long: 'no-workers', help: 'drive runs only; steps go to `mag workers start`' },
+      { long: 'concurrency', value: 'n', help: 'steps at once; default 100' }, SECRETS,
+    ],
+    examples: [['mag serve --store redis://127.0.0.1:6379', ''], ['mag serve --no-workers', 'with `mag workers start` elsewhere']],
+    run: async () => (await import('./commands/serve.ts')).serve,
+  },
+  {
     name: 'resume', group: 'Run', summary: 'continue a run whose process died, or follow a live one to its end', args: [RUN_ID], options: [TIMEOUT, NO_WAIT, SECRETS],
     examples: [['mag resume @last', 'the newest run'], ['mag resume TX-20260103', 'a unique prefix is enough']],
     run: async () => (await import('./commands/resume.ts')).run,
@@ -124,6 +132,14 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'workers', group: 'Project', summary: 'the workers of this project',
     commands: [
       { name: 'list', summary: 'names, files, types, live processes', examples: [['mag workers list', '']], run: async () => (await import('./commands/workers.ts')).list },
+      {
+        name: 'start', summary: 'serve steps of runs that others drive, until stopped',
+        options: [
+          { long: 'queue', value: 'name', repeat: true, help: 'steps of this queue only; default: default' },
+          { long: 'concurrency', value: 'n', help: 'steps at once; default 100' }, SECRETS,
+        ],
+        examples: [['mag workers start --concurrency 20', ''], ['mag workers start --queue gpu --queue default', 'two queues']], run: async () => (await import('./commands/serve.ts')).startWorkers,
+      },
       {
         name: 'run', summary: 'one worker alone, for trying it', args: [{ name: 'worker' }], options: [INPUT, TIMEOUT],
         examples: [[`mag workers run charge_card --input '{"amount": 5}'`, '']], run: async () => (await import('./commands/workers.ts')).run,

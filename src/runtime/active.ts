@@ -11,6 +11,7 @@ import type { Message } from '../model/message.ts'
 import type { Children } from './children.ts'
 import type { Clock } from './clock.ts'
 import type { Gates } from './gates.ts'
+import type { Remote } from './remote.ts'
 import type { Wakes } from './wakes.ts'
 
 /** A run that only waits longer than this leaves memory. */
@@ -21,6 +22,8 @@ export interface OrchestratorOptions {
   owner: Owner
   clock: Clock
   runTask(task: Task): void
+  /** The pool here takes it; other tasks are queued in the store. */
+  isLocal(task: Task): boolean
   cancelTask(runId: string, token: number, reason: string): void
   gates: Gates
   children: Children
@@ -57,6 +60,7 @@ export interface Work {
   result: Transition
   patch: RunPatch | undefined
   handled: number[]
+  remote: Remote
   /** Refused before. */
   again: boolean
 }
@@ -89,7 +93,7 @@ export function commitOf(owner: Owner, work: Work): Commit {
   return {
     runId: active.runId, owner, expectedSeq: active.run?.seq ?? 0, events: result.events,
     ...(active.create && !active.run ? { create: active.create } : {}), ...(patch ? { patch } : {}),
-    ...(handled.length > 0 ? { handled } : {}),
+    ...(handled.length > 0 ? { handled } : {}), ...work.remote,
   }
 }
 

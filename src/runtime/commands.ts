@@ -9,7 +9,7 @@ export function carryOut(core: Core, active: Active, commands: readonly Command[
   for (const command of commands) {
     switch (command.type) {
       case 'task':
-        options.runTask(command.task)
+        if (options.isLocal(command.task)) options.runTask(command.task)
         break
       case 'cancel_task':
         options.cancelTask(runId, command.token, command.reason)

@@ -45,7 +45,7 @@ async function loadFrom(core: Core, runId: string): Promise<boolean> {
   // A run that was opened for a retry which never came: its record is set right.
   if (run.final !== undefined) active.inbox.push({ type: 'tick' })
   // Before anything else, or a tick's new attempts would count as lost too.
-  if (takenOver) active.inbox.push({ type: 'taken_over', owner: owner.id, clean: false })
+  if (takenOver && run.seq > 0) active.inbox.push({ type: 'taken_over', owner: owner.id, clean: false })
   core.active.set(runId, active)
   if (wakeAt !== null) core.wakes.set(runId, wakeAt)
   return true

@@ -15,6 +15,7 @@ import { cancelAll, carryOut } from './commands.ts'
 import { isPassing } from './held.ts'
 import { load } from './load.ts'
 import type { StartRequest } from './start-request.ts'
+import { remoteOf } from './remote.ts'
 import { createWakes } from './wakes.ts'
 
 /** While the disk is full, results are held and tried again this often. */
@@ -175,7 +176,7 @@ function flush(core: Core): void {
     }
     active.committing = true
     active.sending = handled
-    const item: Work = { active, result, patch: patchOf(active, result, now), handled, again: false }
+    const item: Work = { active, result, patch: patchOf(active, result, now), handled, remote: remoteOf(result, core.options.isLocal), again: false }
     work.push(item)
   }
   if (work.length === 0) return settleIdle(core)

@@ -23,7 +23,9 @@ import { createPool, type Pool } from './pool/pool.ts'
 import { livenessOf, thisProcess } from './process.ts'
 import { retryRun } from './retry.ts'
 import { createMasker, environmentSecret, type SecretSource } from './secrets.ts'
+import type { StartRequest } from './start-request.ts'
 import { createStarts } from './starts.ts'
+import { submitRun } from './submit.ts'
 
 /** A process that has not renewed for this long may be taken over from another host. */
 export const LEASE_MS = 15_000
@@ -44,7 +46,9 @@ export interface SessionOptions {
   backend: Backend
   projectDir: string
   workers: LoadedWorker[]
-  role: 'cli' | 'library'
+  role: 'cli' | 'library' | 'server'
+  /** `own` (default): every task is this process's. `shared`: what no worker here serves is queued for other processes. `none`: everything is. */
+  pool?: 'own' | 'shared' | 'none'
   concurrency?: number
   clock?: Clock
   /** Values of secrets; default: the environment. */
@@ -59,7 +63,8 @@ export interface SessionOptions {
 export interface Session {
   readonly backend: Backend
   readonly owner: Owner
-  startRun(request: { checked: PinnedDefinition; input: JsonObject; key?: string }): Promise<{ runId: string; created: boolean; final: boolean; sameInput: boolean }>
+  /** `handOver`: for a server that is live, instead of here. */
+  startRun(request: { checked: PinnedDefinition; input: JsonObject; key?: string; handOver?: boolean }): Promise<{ runId: string; created: boolean; final: boolean; sameInput: boolean }>
   /** Claims a run that nobody drives and continues it. */
   takeOver(runId: string): Promise<'owned' | 'final' | 'missing' | { heldBy: ProcessRecord }>
   /** A final run goes on as a new generation, driven here. `refused`: why not. */
@@ -121,6 +126,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     }),
     onLog: (line) => logs.add(masker.line(line)),
   })
+  const { pool: serves = 'own' } = options
+  const isLocal = ({ target }: Task): boolean => serves === 'own' || (serves === 'shared' && (target.kind !== 'worker' || workers.has(target.worker)))
   const onError = (error: unknown): void => {
     if (stopped) return
     // The next look comes by itself.
@@ -136,6 +143,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   })
   const orchestrator: Orchestrator = createOrchestrator({
     backend, owner, clock, gates, children, compiled: compiledFor,
+    isLocal,
     runTask: (task: Task) => pool.run(task),
     cancelTask: (runId, token, reason) => pool.cancel(runId, token, reason),
     onEvents: (runId, events) => {
@@ -199,16 +207,16 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const putOnce = new Set<string>()
   return {
     backend, owner, takeOver,
-    async startRun({ checked, input, key }) {
+    async startRun({ checked, input, key, handOver = false }) {
       await put(checked)
       const children = checked.children && checked.children.size > 0 ? Object.fromEntries([...checked.children].map(([name, { hash }]) => [name, hash])) : undefined
       for (const child of checked.children?.values() ?? []) await put(child)
       const compiled = await pin(checked)
       const id = makeRunId(clock.now(), clock.random(8))
       const inputHash = key === undefined ? '' : await hashOfInput(input)
-      const started = await orchestrator.start({
-        id, workflow: checked.definition.name, compiled, input, inputHash, ...(key === undefined ? {} : { key }), ...(children ? { children } : {}),
-      })
+      const request: StartRequest = { id, workflow: checked.definition.name, compiled, input, inputHash, ...(key === undefined ? {} : { key }), ...(children ? { children } : {}) }
+      if (handOver) return submitRun(backend, owner, { ...request, now: clock.now() })
+      const started = await orchestrator.start(request)
       if (started.status === 'started') return { runId: id, created: true, final: false, sameInput: true }
       const record = await backend.run(started.runId)
       return { runId: started.runId, created: false, final: record ? isFinal(record.state) : false, sameInput: started.sameInput }

@@ -6,6 +6,8 @@ import type { JsonObject } from '../../model/json.ts'
 import { readWorkflow, type WorkflowFile } from '../../runtime/project.ts'
 import type { PinnedDefinition, Session } from '../../runtime/session.ts'
 import { viewOf } from '../../view/run-view.ts'
+import { span } from '../../view/span.ts'
+import type { Backend, ProcessRecord } from '../../backend/backend.ts'
 import type { Options, Run } from '../args.ts'
 import { createHeldNote, createLogTap, drive, fatalPromise } from '../drive.ts'
 import { EXIT } from '../errors.ts'
@@ -13,7 +15,7 @@ import { exampleRun, isJson, parseJson, readInput } from '../input.ts'
 import { limitsOf } from '../limits.ts'
 import { requireWorkers } from '../load-workers.ts'
 import type { Painter } from '../painter.ts'
-import { openPainter, openRunSession, openServices, openStore, secretsOf, text, type Services } from '../services.ts'
+import { openPainter, openRunSession, openServices, openStore, processText, secretsOf, text, type Services } from '../services.ts'
 
 export const run: Run = async (invocation) => {
   try {
@@ -46,7 +48,8 @@ const runHere: Run = async ({ args, options }) => {
     backend, workers, ...(secret ? { secret } : {}), onLog: logs.add, onFatal: fatal.reject, onHeld: createHeldNote(() => painter),
   })
   try {
-    const started = await startRun(session, whole, input, key)
+    const server = backend.kind === 'memory' || process.env.MAG_DETACHED === '1' ? undefined : await liveServer(services, backend)
+    const started = await startRun(session, whole, input, { ...(key === undefined ? {} : { key }), handOver: server !== undefined })
     await tell({ runId: started.runId })
     const view = viewOf(checked.definition, started.runId)
     const places = (path: string) => {
@@ -56,6 +59,7 @@ const runHere: Run = async ({ args, options }) => {
     }
     const kept = backend.kind !== 'memory'
     painter = await openPainter(services, view, { hint: kept ? 'ctrl-c stops; mag resume continues' : 'ctrl-c stops', place: places, kept })
+    if (server && !services.quiet) painter.note([span(`driven by ${processText(server)}; following it`, 'dim')])
     return await drive({ services, session, view, painter, logs, watching: started.watching, fatal: fatal.promise, ...limits })
   } finally {
     // Stopped already where all went well; otherwise the first error is the one to tell.
@@ -115,11 +119,19 @@ function keyOf(options: Options): string | undefined {
   throw new MagError('MAG2000', `--id ${JSON.stringify(key)} is not a usable key`, { hint: 'letters, digits and . _ : @ + -, at most 128' })
 }
 
-async function startRun(session: Session, checked: PinnedDefinition, input: JsonObject, key: string | undefined): Promise<{ runId: string; watching: boolean }> {
-  const started = await session.startRun({ checked, input, ...(key === undefined ? {} : { key }) })
+/** A process of `mag serve` that is live on this store. */
+async function liveServer(services: Services, backend: Backend): Promise<ProcessRecord | undefined> {
+  const { isGone } = await import('../../runtime/process.ts')
+  return (await backend.processes()).find((process) => process.role === 'server' && !isGone(process, services.clock.now()))
+}
+
+async function startRun(session: Session, checked: PinnedDefinition, input: JsonObject, options: { key?: string; handOver: boolean }): Promise<{ runId: string; watching: boolean }> {
+  const { key, handOver } = options
+  const started = await session.startRun({ checked, input, ...options })
   if (!started.sameInput) {
     throw new MagError('MAG2011', `the id ${key} belongs to run ${started.runId}, which has another input or workflow`, { exitCode: EXIT.conflict, hint: `mag status ${started.runId}` })
   }
+  if (handOver) return { runId: started.runId, watching: true }
   if (started.created || started.final) return { runId: started.runId, watching: started.final }
   const taken = await session.takeOver(started.runId)
   return { runId: started.runId, watching: typeof taken === 'object' }

@@ -76,6 +76,7 @@ export class Machine {
     })
     this.orchestrator = createOrchestrator({
       backend, owner, clock, gates: this.gates, children: this.children, compiled: async (hash) => library.get(hash),
+      isLocal: () => true,
       runTask: (task) => this.#run(task),
       cancelTask: (runId, token) => {
         this.cancelled.push(`${runId}/${token}`)
