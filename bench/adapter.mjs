@@ -31,7 +31,7 @@ function sleeper() {
 export async function make(hooks, { C, work }) {
   const workflows = [chain('chain5', 5), chain('chain50', 50), sleeper()]
   if (work === 'w4') workflows.push(fan())
-  const store = `sqlite:${path.join(process.env.DATA_DIR ?? '.', 'mag.db')}`
+  const store = process.env.MAG_BENCH_STORE === 'redis' ? `redis://127.0.0.1:${process.env.REDIS_PORT}?namespace=bench` : `sqlite:${path.join(process.env.DATA_DIR ?? '.', 'mag.db')}`
   const { eventBus, workerManager, orchestrator, close } = await createFramework({ store, workflows, concurrency: Math.max(C, 1000) })
   const names = new Map()
   workerManager.register(worker('noop', (context, task) => {
