@@ -56,6 +56,7 @@ export const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   STORE_EVICTS: { title: 'The Redis server throws data away', text: 'With a maxmemory-policy other than noeviction a full server deletes runs without telling anybody.' },
   STORE_VOLATILE: { title: 'The Redis server keeps nothing on disk', text: 'With appendonly no a restart loses every run. ?durability=memory accepts that.' },
   STORE_DURABILITY: { title: 'That durability is not to be had there', text: 'What ?durability= asks for needs a setting or a version that the server does not have.' },
+  STORE_CHANGED: { title: 'Redis came back empty or older', text: 'What this process had been told is kept is not there any more: FLUSHALL, a restore, or a restart without its file. It stops; runs that are missing can only come back with the data.' },
   STORE_UNCONFIRMED: { title: 'Written, but not confirmed', text: 'The replica or the disk did not confirm in time. The same operation is tried again; it is not done twice.' },
   STORE_NEWER: { title: 'A store of a newer version', text: 'The store was written by a newer mag. Use that one, or another store.' },
   STORE_PRAGMA: { title: 'A disk that is not safe', text: 'The store asked for a setting that makes commits survive a crash, and the file system does not honour it. Network folders are the usual cause.' },

@@ -172,7 +172,12 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       if (held || stopped) return
       orchestrator.abandon()
       fail(new MagError('LEASE_LOST', 'another process has taken over the runs of this one', { exitCode: 7, hint: 'mag list' }))
-    }, (error: unknown) => options.onHeld?.(asStoreError(error)))
+    }, (error: unknown) => {
+      const refused = asStoreError(error)
+      if (refused.code !== 'STORE_CHANGED' || stopped) return options.onHeld?.(refused)
+      orchestrator.abandon()
+      fail(refused)
+    })
   })
 
   async function takeOver(runId: string): Promise<'owned' | 'final' | 'missing' | { heldBy: ProcessRecord }> {

@@ -67,3 +67,8 @@ export function unreachable(location: string, cause: unknown): MagError {
 export function replicaRefusal(location: string, cause?: unknown): MagError {
   return refusal('STORE_REPLICA', `Redis at ${location} is a replica: it takes no writes`, 'name the primary, or use redis+sentinel://', cause)
 }
+
+export function changedRefusal(location: string): MagError {
+  const hint = 'nothing more is written by this process; look at the server\'s data first, then start again'
+  return refusal('STORE_CHANGED', `Redis at ${location} does not know this process any more: it was emptied, or came back from an older copy`, hint)
+}

@@ -24,7 +24,7 @@
  *   :op:<caller>  string  the last operation of a caller and its answer: what is sent again is not done again
  *   :n            string  the last number given in this partition
  *
- * In partition 0 only: `:p` (zset of process ids by epoch), `:p:<id>` (hash), `:epoch`, `:handle`, `:store` (hash).
+ * In partition 0 only: `:p` (zset of process ids by epoch), `:p:<id>` (hash), `:handle` (how many handles there were), `:sync` (written before WAIT).
  */
 export interface Keys {
   readonly partitions: number

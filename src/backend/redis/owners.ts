@@ -6,6 +6,7 @@
 import { fencedError } from '../common.ts'
 import type { ClaimResult, Owner, ProcessInfo, ProcessRecord } from '../backend.ts'
 import { script } from './connection.ts'
+import { changedRefusal } from './fault.ts'
 import { list, parseJson } from './encode.ts'
 import { ADMIT, CLAIM, EXPEL, FENCE, FORGET, JOIN, LEAVE, PROCESSES, RENEW } from './lua/owners.ts'
 import type { Reads } from './reads.ts'
@@ -21,6 +22,8 @@ const REMEMBERED = 200
 export class Owners {
   readonly #store: Store
   readonly #reads: Reads
+  /** Through this handle: the store must know them until they leave. */
+  readonly #joined = new Map<string, number>()
 
   constructor(store: Store, reads: Reads) {
     this.#store = store
@@ -30,6 +33,7 @@ export class Owners {
   async join(info: ProcessInfo, leaseMs: number): Promise<Owner> {
     const epoch = Number(await this.#store.lanes.write(SCRIPTS.join, 0, [leaseMs, JSON.stringify(info)]))
     const owner = { id: `p${epoch}`, epoch }
+    this.#joined.set(owner.id, epoch)
     await this.#inEach((partition) => this.#store.lanes.write(SCRIPTS.admit, partition, [owner.id, epoch]))
     // Now and then is enough.
     if (epoch % 50 === 0) await this.#store.lanes.write(SCRIPTS.forget, 0, [REMEMBERED])
@@ -45,7 +49,10 @@ export class Owners {
   }
 
   async renew(owner: Owner, leaseMs: number, busy: number): Promise<boolean> {
-    return (await this.#store.lanes.write(SCRIPTS.renew, 0, [owner.id, owner.epoch, leaseMs, busy])) === '1'
+    const answer = await this.#store.lanes.write(SCRIPTS.renew, 0, [owner.id, owner.epoch, leaseMs, busy])
+    // Processes that are gone are forgotten in time; a live one never is.
+    if (answer === 'M' && this.#joined.get(owner.id) === owner.epoch) throw changedRefusal(this.#store.connection.location)
+    return answer === '1'
   }
 
   async leave(owner: Owner): Promise<void> {

@@ -161,3 +161,13 @@ redisTest('a fence that died half-way is finished by whoever claims', async () =
   assert.deepEqual(await one(backend, { runId: id, owner, expectedSeq: 1, events: events(1, 1) }), { status: 'fenced' })
   await close()
 })
+
+redisTest('a store that was emptied, or came back older, is noticed by those who were there', async () => {
+  const { backend, other, owner, operator, close } = await setting()
+  const id = await created(backend, owner, 1)
+  await operator.flushall()
+  await rejectsWith(() => backend.renew(owner, LEASE_MS, 0), 'STORE_CHANGED')
+  assert.deepEqual(await one(backend, { runId: id, owner, expectedSeq: 1, events: events(1, 1) }), { status: 'fenced' })
+  assert.equal(await other.renew({ id: 'p999', epoch: 999 }, LEASE_MS, 0), false)
+  await close()
+})

@@ -4,11 +4,12 @@ import { ALLOW_OOM, reading, writing } from './common.ts'
 /** KEYS[1] partition 0; ARGV 4: lease, 5: info as JSON. Answers `epoch`. */
 export const JOIN = writing(`
 local P = KEYS[1]
-local epoch = call('INCR', P .. ':epoch')
+-- By the clock, so that a server that came back from an older copy gives none twice.
+local epoch = int(nextNo(P, now))
 local id = 'p' .. epoch
 call('HSET', P .. ':p:' .. id, 'info', ARGV[5], 'epoch', epoch, 'joined', int(now), 'until', int(now + ARGV[4]), 'state', 'live', 'busy', 0)
 call('ZADD', P .. ':p', epoch, id)
-answer = tostring(epoch)
+answer = epoch
 `)
 
 /** In each partition: the process may write there. */
@@ -23,14 +24,14 @@ local holds = call('ZCARD', P .. ':own:' .. id)
 if holds == 0 then call('HDEL', P .. ':o', id) else call('HSET', P .. ':o', id, '!') end
 `, ALLOW_OOM)
 
-/** ARGV 4: id, 5: epoch, 6: lease, 7: busy. Answers 1 or 0. */
+/** ARGV 4: id, 5: epoch, 6: lease, 7: busy. Answers 1, 0, or `M`: no such process. */
 export const RENEW = writing(`
 local K = KEYS[1] .. ':p:' .. ARGV[4]
 local there = call('HMGET', K, 'epoch', 'state')
 if there[1] == ARGV[5] and there[2] == 'live' then
   call('HSET', K, 'until', int(now + ARGV[6]), 'busy', ARGV[7])
   answer = '1'
-else answer = '0' end
+else answer = there[1] and '0' or 'M' end
 `, ALLOW_OOM)
 
 /** ARGV 4: id, 5: epoch. */
