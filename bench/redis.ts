@@ -10,11 +10,13 @@ import { Redis } from 'ioredis'
 
 const root = new URL('..', import.meta.url).pathname
 const rounds = Number(process.env.ROUNDS ?? 3)
+/** As many as the peers' harness: with fewer, Node's warming up is measured. */
+const RUNS = 10_000
 const median = (values: number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 
 interface Server {
   port: number
-  stop(): void
+  stop(): Promise<void>
 }
 
 async function redis(fsync: string): Promise<Server> {
@@ -28,8 +30,10 @@ async function redis(fsync: string): Promise<Server> {
   child.removeAllListeners('exit')
   return {
     port,
-    stop() {
+    async stop() {
+      const ended = new Promise((resolve) => child.once('exit', resolve))
       child.kill('SIGKILL')
+      await ended
       rmSync(dir, { recursive: true, force: true })
     },
   }
@@ -37,9 +41,9 @@ async function redis(fsync: string): Promise<Server> {
 
 type Figures = Record<string, number>
 
-function startDrive(engine: string, work: string, port: number, env: Record<string, string> = {}): Promise<Figures> {
+function startDrive(engine: string, work: string, port: number): Promise<Figures> {
   const child = spawn(process.execPath, [join(root, 'bench/drive.mjs'), join(root, 'bench', engine), work], {
-    env: { ...process.env, REDIS_PORT: String(port), MAG_BENCH_STORE: 'redis', ...env }, stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, REDIS_PORT: String(port), MAG_BENCH_STORE: 'redis', RUNS: String(RUNS) }, stdio: ['ignore', 'pipe', 'inherit'],
   })
   let output = ''
   child.stdout.on('data', (text: Buffer) => {
@@ -66,7 +70,7 @@ async function measured(fsync: string, engines: string[], work: string, field: s
       try {
         values.get(engine)?.push((await startDrive(engine, work, server.port))[field] ?? Number.NaN)
       } finally {
-        server.stop()
+        await server.stop()
       }
     }
   }
@@ -87,10 +91,10 @@ try {
   const before = await spent(server.port)
   await startDrive('adapter.mjs', 'w2', server.port)
   const after = await spent(server.port)
-  const steps = 2_300 * 5
+  const steps = (RUNS + 300) * 5
   console.log(`per step: ${((after.commands - before.commands) / steps).toFixed(1)} Redis commands, ${Math.round((after.bytes - before.bytes) / steps)} bytes kept, payload included`)
   const two = await Promise.all([startDrive('adapter.mjs', 'w2', server.port), startDrive('adapter.mjs', 'w2', server.port)])
   console.log(`two processes together: ${two.reduce((sum, figures) => sum + (figures['stepsPerSecond'] ?? 0), 0)} steps/s`)
 } finally {
-  server.stop()
+  await server.stop()
 }

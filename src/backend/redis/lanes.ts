@@ -8,7 +8,8 @@ import { COMMIT, COMMIT_NEW } from './lua/commit.ts'
 import { type Connection, type Script, script } from './connection.ts'
 import type { Keys } from './keys.ts'
 
-const CALL_COMMITS = 50
+/** Measured beside 50 and with 8 and 16 lanes: the same within noise, and steadier. */
+const CALL_COMMITS = 25
 const CALL_BYTES = 2 * 1024 * 1024
 const LANES = 4
 
