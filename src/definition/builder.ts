@@ -42,6 +42,15 @@ export interface StepOptions {
   continueOnError?: boolean
   deadline?: Duration
   compensate?: string | { readonly name: string } | BuilderCompensation
+  /** Once per element: a list, an expression that gives one, or more about it. */
+  foreach?: string | Json[] | { in: string | Json[]; as?: string; maxParallel?: number }
+}
+
+/** At most `limit` at a time with one key, over all runs. */
+export interface BuilderConcurrency {
+  key: string
+  limit?: number
+  whenFull?: 'queue' | 'fail'
 }
 
 /** What steps with attempts may have. */
@@ -52,8 +61,33 @@ export interface TaskOptions extends StepOptions {
   failIf?: string
   failMessage?: string
   failRetry?: boolean
-  onCrash?: 'retry' | 'fail'
+  onCrash?: 'retry' | 'fail' | 'ask'
+  concurrency?: BuilderConcurrency
+  cache?: { key: string; ttl?: Duration }
+  queue?: string
+  /** 0 to 9; 9 goes first. */
+  priority?: number
+  /** Of worker steps. */
+  heartbeat?: Duration
+  isolation?: 'thread'
+  circuitBreaker?: { failures?: number; recovery?: Duration }
 }
+
+export interface HttpRequest {
+  method?: string
+  url: string
+  headers?: Record<string, string>
+  /** Text is sent as it is, anything else as JSON. */
+  body?: BuilderValue
+  /** Statuses such as 200 or `2xx` that mean success. */
+  expect?: number | string | Array<number | string>
+}
+
+export type ChildOptions = Omit<TaskOptions, 'timeout' | 'onCrash' | 'queue' | 'priority' | 'heartbeat' | 'isolation' | 'circuitBreaker'>
+export type WaitOptions = StepOptions & { timeout?: Duration }
+export type Case = { case: string | boolean; steps: (list: StepList) => unknown } | { default: (list: StepList) => unknown }
+/** With `while` or `until` the group is a loop. */
+export type GroupOptions = StepOptions & { while?: string | boolean; until?: string | boolean; maxIterations?: number }
 
 export interface ShellOptions extends TaskOptions {
   cwd?: string
@@ -68,6 +102,9 @@ export interface WorkflowOptions {
   inputs?: Record<string, Json>
   outputs?: Record<string, BuilderValue>
   env?: Record<string, string>
+  /** Names that `secrets.` may read. */
+  secrets?: string[]
+  concurrency?: BuilderConcurrency
 }
 
 type Spec = { [key: string]: unknown }
@@ -96,6 +133,37 @@ export class StepList {
   /** A durable timer: a duration, or until a time. */
   addSleep(id: string, duration: Duration | { until: string }, options: StepOptions = {}): this {
     return this.#add(id, { sleep: duration }, options)
+  }
+
+  /** One HTTP request. */
+  addHttp(id: string, request: string | HttpRequest, options: Omit<TaskOptions, 'with' | 'heartbeat' | 'isolation' | 'circuitBreaker'> = {}): this {
+    return this.#add(id, { http: request }, options)
+  }
+
+  /** A child run of that workflow. */
+  addWorkflow(id: string, workflow: string, options: ChildOptions = {}): this {
+    return this.#add(id, { workflow }, options)
+  }
+
+  /** Until a signal of that name reaches the run. */
+  addWait(id: string, signal: string | { signal: string; schema?: Json }, options: WaitOptions = {}): this {
+    return this.#add(id, { wait: signal }, options)
+  }
+
+  /** Until a person says yes or no. */
+  addApprove(id: string, question: string | { message: string; schema?: Json; ifRejected?: 'fail' | 'continue' }, options: WaitOptions = {}): this {
+    return this.#add(id, { approve: isPlain(question) ? fileForm(question) : question }, options)
+  }
+
+  /** The first case whose expression is true. */
+  addSwitch(id: string, cases: readonly Case[], options: StepOptions = {}): this {
+    const built = Array.isArray(cases) ? cases.map((one: Case, i) => caseOf(one, `case ${i + 1} of "${id}"`)) : cases
+    return this.#add(id, { switch: built }, options)
+  }
+
+  /** A group of steps; with `while` or `until` a loop. */
+  addSteps(id: string, build: (list: StepList) => unknown, options: GroupOptions = {}): this {
+    return this.#add(id, { steps: stepsOf(build, `the steps of "${id}"`) }, options)
   }
 
   /** Branches side by side. */
@@ -147,7 +215,8 @@ export class WorkflowBuilder extends StepList {
 
   /** The checked definition, the same as a file's. Throws MagError MAG1000 with all problems in its message and `details`. */
   build(): Definition {
-    const spec = { name: this.#name ?? null, ...this.#options, steps: this.steps, on_failure: this.#onFailure, finally: this.#finally }
+    const { concurrency, ...options } = this.#options
+    const spec = { name: this.#name ?? null, ...options, ...(concurrency === undefined ? {} : { concurrency: isPlain(concurrency) ? fileForm(concurrency) : concurrency }), steps: this.steps, on_failure: this.#onFailure, finally: this.#finally }
     const { checked, text } = loadChecker().checkObject(spec, `${String(this.#name)} (WorkflowBuilder)`)
     if (checked.definition) return checked.definition
     throw new MagError('MAG1000', messageOf(checked.problems, text), { details: checked.problems })
@@ -171,15 +240,24 @@ function nameOf(worker: unknown): unknown {
 
 const FILE_KEYS: Readonly<Record<string, string>> = {
   continueOnError: 'continue_on_error', failIf: 'fail_if', failMessage: 'fail_message', failRetry: 'fail_retry', onCrash: 'on_crash',
-  maxDelay: 'max_delay', notOn: 'not_on',
+  maxDelay: 'max_delay', notOn: 'not_on', maxParallel: 'max_parallel', maxIterations: 'max_iterations', whenFull: 'when_full', circuitBreaker: 'circuit_breaker',
+  ifRejected: 'if_rejected',
 }
+/** Options that are maps with keys of their own. */
+const NESTED: ReadonlySet<string> = new Set(['retry', 'foreach', 'concurrency'])
 
 function fileForm(options: object): Spec {
   const spec: Spec = {}
   for (const [key, value] of Object.entries(options) as Array<[string, unknown]>) {
-    spec[FILE_KEYS[key] ?? key] = key === 'retry' && isPlain(value) ? fileForm(value) : key === 'compensate' ? undo(value) : value
+    spec[FILE_KEYS[key] ?? key] = NESTED.has(key) && isPlain(value) ? fileForm(value) : key === 'compensate' ? undo(value) : value
   }
   return spec
+}
+
+function caseOf(one: unknown, what: string): unknown {
+  if (!isPlain(one)) return one
+  if ('default' in one) return { ...one, default: stepsOf(one['default'] as (list: StepList) => unknown, what) }
+  return { ...one, steps: stepsOf(one['steps'] as (list: StepList) => unknown, what) }
 }
 
 function undo(value: unknown): unknown {
